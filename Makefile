@@ -1,0 +1,45 @@
+# make lab     open the lessons in JupyterLab            (ARGS="--no-browser --port 9000")
+# make test    prove that everything works               (ARGS="-k losses" goes to pytest)
+# make quick   the same without notebooks and browser, in under a minute
+# make record  run notebooks and keep their outputs      (ARGS="notebooks/04_mlp_gan.ipynb")
+# make lock    choose the newest versions anew
+# make clean   remove the environment and what tests left behind
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+LESSONS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
+
+.PHONY: lab test quick record lock clean
+.DELETE_ON_ERROR:
+
+lab: $(READY)
+	$(BIN)/jupyter lab $(ARGS) $(firstword $(LESSONS))
+
+test: $(READY)
+	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python tools/nbval $(ARGS)
+
+quick: $(READY)
+	$(BIN)/python -m pytest -m "not slow and not browser" $(ARGS)
+
+record: $(READY)
+	$(BIN)/python tools/record $(or $(ARGS),$(LESSONS))
+
+lock: $(READY)
+	tools/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --upgrade \
+	    --generate-hashes --no-header --no-emit-index-url --quiet --output-file requirements.lock
+
+# The environment is made anew whenever what it is made from has changed.
+$(READY): requirements.lock pyproject.toml tools/uv tools/jupyterlab.json
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "GAN Lessons needs Python 3.11 or newer; name yours: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	tools/uv pip install --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
+	tools/uv pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@mkdir -p .venv/share/jupyter/lab/settings
+	@cp tools/jupyterlab.json .venv/share/jupyter/lab/settings/overrides.json
+	@touch $@
+
+clean:
+	rm -rf .venv .pytest_cache .hypothesis test-artefacts build *.egg-info

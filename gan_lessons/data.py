@@ -1,0 +1,165 @@
+"""The image sets: the bundled digits and those that torchvision downloads, ready on the device.
+
+Pixels stay uint8 on the device, a quarter of the memory; each batch becomes floats in [-1, 1] when it is drawn.
+"""
+
+import gzip
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy
+import torch
+import torchvision
+from torch import Tensor
+
+from gan_lessons import runtime
+
+FOLDER = Path(__file__).resolve().parent.parent / "data"
+MNIST_PARTS = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+
+
+@dataclass(frozen=True)
+class Images:
+    """An image set: `pixels`, uint8 N×C×H×W in 0…255, `labels`, int64 N, and the names of the `classes`."""
+
+    pixels: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _check_pixels(self.pixels)
+        if self.labels.shape != self.pixels.shape[:1]:
+            raise ValueError(
+                f"There are {len(self.pixels)} images but labels of shape {tuple(self.labels.shape)}; "
+                "each image needs one label."
+            )
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def draw(self, n: int) -> Tensor:
+        """n images chosen at random, with replacement: float n×C×H×W in [-1, 1], a sample of p_data."""
+        if n < 1:
+            raise ValueError(f"A batch needs at least one image, not {n}.")
+        return to_floats(self.pixels[torch.randint(len(self.pixels), (n,), device=self.pixels.device)])
+
+
+def to_floats(pixels: Tensor) -> Tensor:
+    """uint8 pixels in 0…255 to floats in [-1, 1], the range of a generator's tanh."""
+    _check_pixels(pixels)
+    return pixels.float() / 127.5 - 1
+
+
+def to_pixels(images: Tensor) -> Tensor:
+    """Floats in [-1, 1] to uint8 pixels in 0…255, rounded; values outside are cut off."""
+    if not images.is_floating_point():
+        raise TypeError(f"Expected float images in [-1, 1], got {images.dtype}; uint8 pixels need no conversion.")
+    return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def _check_pixels(pixels: Tensor) -> None:
+    if pixels.dtype != torch.uint8:
+        raise TypeError(
+            f"Expected uint8 pixels in 0…255, got {pixels.dtype}; floats in [-1, 1] become pixels with data.to_pixels."
+        )
+    if pixels.dim() != 4 or pixels.shape[1] not in (1, 3) or 0 in pixels.shape:
+        raise ValueError(
+            f"Expected pixels of shape N×C×H×W with N, H and W at least 1 and C 1 or 3, got {tuple(pixels.shape)}."
+        )
+
+
+def mnist(split: str = "train") -> Images:
+    """The handwritten digits of MNIST (LeCun, Cortes, Burges), bundled: 1×28×28, 60 000 'train' or 10 000 'test'.
+
+    Unpacked once, into the checkout or, where that is read-only, into a cache folder; checked at every use.
+    Raises FileNotFoundError or ValueError, with the way to restore it, for a missing or damaged file.
+    """
+    _check_split(split)
+    # torchvision wants all four files in place, whichever split it is asked for.
+    root = _unpacked([f"MNIST/raw/{part}-ubyte" for part in MNIST_PARTS])
+    return _images(torchvision.datasets.MNIST(root, train=split == "train"))
+
+
+def torchvision_images(dataset: type, split: str = "train") -> Images:
+    """A set from torchvision that has `data` and `targets`: FashionMNIST, KMNIST, QMNIST, CIFAR10, ….
+
+    Downloaded by torchvision at the first use, into the cache folder.
+    Raises ConnectionError, with the way out, where there is no network.
+    """
+    _check_split(split)
+    try:
+        return _images(dataset(cache_folder(), train=split == "train", download=True))
+    except (URLError, RuntimeError, ConnectionError) as error:
+        reason = " ".join(str(error).split())
+        raise ConnectionError(
+            f"{dataset.__name__} is not on this machine and could not be downloaded ({reason}). "
+            f"Run this once with a network, or put torchvision's files into {cache_folder() / dataset.__name__}; "
+            "the digits of data.mnist() need no network."
+        ) from error
+
+
+def cache_folder() -> Path:
+    """Where files go that do not belong into the checkout: $XDG_CACHE_HOME, ~/.cache or the temporary folder."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    for folder in (base / "gan_lessons", Path(tempfile.gettempdir()) / "gan_lessons"):
+        if _writable(folder):
+            return folder
+    raise PermissionError(f"No folder to unpack data into: neither {base} nor {tempfile.gettempdir()} can be written to.")
+
+
+def _check_split(split: str) -> None:
+    if split not in ("train", "test"):
+        raise ValueError(f"There is no split {split!r}: choose 'train' or 'test'.")
+
+
+def _images(dataset) -> Images:
+    pixels, labels = torch.as_tensor(dataset.data), torch.as_tensor(dataset.targets)
+    # N×H×W becomes N×1×H×W, and CIFAR's N×H×W×3 becomes N×3×H×W.
+    pixels = pixels.unsqueeze(1) if pixels.dim() == 3 else pixels.movedim(-1, 1).contiguous()
+    return Images(pixels.to(runtime.device()), labels.to(runtime.device()), tuple(dataset.classes))
+
+
+def _unpacked(names: list[str]) -> Path:
+    """The root folder that holds these bundled files unpacked, checked; what is not there yet is unpacked now."""
+    wanted = _checksums()
+    for name in names:
+        _check_file(FOLDER / f"{name}.gz", wanted[f"{name}.gz"])
+    root = FOLDER if _writable(FOLDER / Path(names[0]).parent) else cache_folder()
+    for name in names:
+        if _checksum(root / name) != wanted[name]:
+            runtime.write_whole(root / name, gzip.decompress((FOLDER / f"{name}.gz").read_bytes()))
+    return root
+
+
+def _check_file(path: Path, wanted: str) -> None:
+    found, name = _checksum(path), path.relative_to(FOLDER.parent)
+    way_out = f"Restore it with `git checkout -- {name.as_posix()}`, run in {FOLDER.parent}, or clone the repository again."
+    if found is None:
+        raise FileNotFoundError(f"{name} is missing. {way_out}")
+    if found != wanted:
+        raise ValueError(f"{name} is damaged (its SHA-256 is {found[:12]}…, not {wanted[:12]}…). {way_out}")
+
+
+def _checksums() -> dict[str, str]:
+    """The wanted SHA-256 of every bundled file and of what is unpacked from it, by its path below data/."""
+    path = FOLDER / "SHA256SUMS"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing: GAN Lessons runs from a clone of its repository, data folder included.")
+    return {name: checksum for checksum, name in (line.split() for line in path.read_text().splitlines())}
+
+
+def _checksum(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+        return True
+    except OSError:
+        return False

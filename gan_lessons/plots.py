@@ -1,0 +1,148 @@
+"""Figures in one style, large enough for a projector; every figure function ends with the figure shown.
+
+Importing this module sets matplotlib's defaults for the lessons. Blue is real, orange is fake, black is the
+discriminator's, in all figures (colours of Okabe and Ito, which colour-blind readers tell apart).
+"""
+
+import io
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy
+from IPython import display
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from gan_lessons import data
+from gan_lessons.training import History
+
+REAL, FAKE, DISCRIMINATOR, OTHER = "#0072B2", "#D55E00", "#222222", "#009E73"
+
+plt.rcParams.update(
+    {
+        "figure.dpi": 100,
+        "figure.figsize": (10, 4),
+        "figure.constrained_layout.use": True,
+        "font.size": 13,
+        "axes.titlesize": 14,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.prop_cycle": plt.cycler(color=[REAL, FAKE, OTHER, DISCRIMINATOR, "#CC79A7", "#E69F00"]),
+        "legend.frameon": False,
+        "lines.linewidth": 2,
+    }
+)
+
+
+def tiles(images: Tensor, columns: int) -> numpy.ndarray:
+    """Images N×C×H×W in [-1, 1] side by side as one uint8 picture, rows×columns of them, height×width×3."""
+    return make_grid(data.to_pixels(images).cpu(), nrow=columns, padding=1, pad_value=96).movedim(0, -1).numpy()
+
+
+def grid(images: Tensor, title: str, columns: int = 8) -> None:
+    """Show images N×C×H×W in [-1, 1] in rows of `columns`."""
+    _grid_figure(plt.figure, images, title, columns)
+    plt.show()
+
+
+def _grid_figure(make_figure, images: Tensor, title: str, columns: int) -> Figure:
+    picture = tiles(images, columns)
+    height, width = picture.shape[:2]
+    inches = min(9.0, 0.9 * columns)
+    figure = make_figure(figsize=(inches, inches * height / width + 0.45))
+    axes = figure.add_subplot()
+    axes.imshow(picture, interpolation="nearest")
+    axes.set_title(title)
+    axes.set_axis_off()
+    return figure
+
+
+def side_by_side(sets: Mapping[str, Tensor], title: str, columns: int = 8) -> None:
+    """Show several image sets N×C×H×W in [-1, 1] next to each other, each under its name."""
+    figure, panels = plt.subplots(1, len(sets), figsize=(11, 11 / len(sets) + 0.9), squeeze=False)
+    for axes, (name, images) in zip(panels[0], sets.items()):
+        axes.imshow(tiles(images, columns), interpolation="nearest")
+        axes.set_title(name)
+        axes.set_axis_off()
+    figure.suptitle(title)
+    plt.show()
+
+
+def evolution(snapshots: Mapping[int, Tensor], title: str, columns: int = 12) -> None:
+    """Show how the same latent vectors' images changed: a row a snapshot, labelled with its turn."""
+    figure, rows = plt.subplots(len(snapshots), 1, figsize=(10, 0.86 * len(snapshots) + 0.6), squeeze=False)
+    for axes, (turn, images) in zip(rows[:, 0], snapshots.items()):
+        axes.imshow(tiles(images[:columns], columns), interpolation="nearest")
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+        axes.set_ylabel(f"turn {turn}", rotation=0, ha="right", va="center")
+    figure.suptitle(title)
+    plt.show()
+
+
+def curves(history: History, title: str, smooth: int = 50) -> None:
+    """Show both losses, and D(x) beside D(G(z)), over the turns; thin lines are raw, thick ones a running mean."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
+    for name, colour, label in (
+        ("discriminator_loss", DISCRIMINATOR, "D's loss"),
+        ("generator_loss", FAKE, "G's loss"),
+    ):
+        _smoothed(left, history, name, colour, label, smooth)
+    left.set(xlabel="turn", ylabel="loss", title="Losses")
+    for name, colour, label in (("real_p", REAL, "D(x), real"), ("fake_p", FAKE, "D(G(z)), fake")):
+        _smoothed(right, history, name, colour, label, smooth)
+    right.axhline(0.5, color="grey", linewidth=1, linestyle=":")
+    right.set(xlabel="turn", ylabel="mean probability", ylim=(0, 1), title="What D believes")
+    for axes in (left, right):
+        axes.legend(loc="upper right")
+    figure.suptitle(title)
+    plt.show()
+
+
+def _smoothed(axes, history: History, name: str, colour: str, label: str, smooth: int) -> None:
+    turns, values = numpy.array(history.column("turn")), numpy.array(history.column(name))
+    window = min(smooth, len(values))
+    axes.plot(turns, values, color=colour, alpha=0.2, linewidth=0.8)
+    axes.plot(turns[window - 1 :], numpy.convolve(values, numpy.ones(window) / window, "valid"), color=colour, label=label)
+
+
+class Screen:
+    """A place on the page for one picture that changes while a cell runs; the last one stays in the file."""
+
+    def __init__(self) -> None:
+        self._handle: display.DisplayHandle | None = None
+
+    def show(self, images: Tensor, title: str, columns: int = 8) -> None:
+        """Put images N×C×H×W in [-1, 1] onto the screen, in the place of what was there."""
+        # A Figure of its own, not pyplot's: pyplot would show it a second time at the end of the cell.
+        content = io.BytesIO()
+        _grid_figure(Figure, images, title, columns).savefig(content, format="png")
+        picture = display.Image(content.getvalue())
+        if self._handle is None:
+            self._handle = display.display(picture, display_id=True)
+        else:
+            self._handle.update(picture)
+
+
+def animation(snapshots: Mapping[int, Tensor], columns: int = 8, scale: int = 2, seconds: float = 0.2) -> None:
+    """Show the snapshots, images N×C×H×W in [-1, 1] by turn, as an endless GIF; the last stands for two seconds."""
+    frames = [
+        Image.fromarray(tiles(images, columns)).resize(
+            (scale * (columns * (images.shape[-1] + 1) + 1), scale * (-(-len(images) // columns) * (images.shape[-2] + 1) + 1)),
+            Image.Resampling.NEAREST,
+        )
+        for images in snapshots.values()
+    ]
+    show_gif(frames, [seconds] * (len(frames) - 1) + [2.0])
+
+
+def show_gif(frames: list[Image.Image], seconds: list[float]) -> None:
+    """Show PIL images as an endless GIF, each for its number of seconds."""
+    content = io.BytesIO()
+    paletted = [frame.convert("RGB").quantize(32, dither=Image.Dither.NONE) for frame in frames]
+    paletted[0].save(
+        content, "GIF", save_all=True, append_images=paletted[1:], duration=[int(1000 * each) for each in seconds], loop=0
+    )
+    display.display(display.Image(content.getvalue(), format="gif"))

@@ -1,0 +1,15 @@
+import pytest
+import torch
+
+from gan_lessons import models
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def small_game_networks():
+    """A generator of 2×2 images from z of size 3, and a discriminator to match."""
+    return models.mlp_generator(3, (1, 2, 2), (8,)), models.mlp_discriminator((1, 2, 2), (8,))

@@ -1,0 +1,361 @@
+"""The game: who learns when, what survives an interrupt, a kill, a NaN, and what a checkpoint refuses."""
+
+import csv
+import multiprocessing
+import pickle
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from gan_lessons import losses, models, training
+from gan_lessons.training import CheckpointError, Diverged, Game
+
+
+def small_game(seed=0, **settings):
+    torch.manual_seed(seed)
+    networks = models.mlp_generator(3, (1, 2, 2), (8,)), models.mlp_discriminator((1, 2, 2), (8,))
+    return Game(*networks, **{"latent_size": 3, "batch_size": 8, **settings})
+
+
+def draw(n):
+    return torch.randn(n, 1, 2, 2).tanh()
+
+
+def play(game, until):
+    for _ in game.play(draw, until):
+        pass
+    return game
+
+
+def everything(game):
+    return {name: tensor.clone() for name, tensor in game._tensors().items()}
+
+
+def assert_same(game, other):
+    mine, its = everything(game), everything(other)
+    assert mine.keys() == its.keys()
+    for name in mine:
+        assert torch.equal(mine[name], its[name]), name
+
+
+# ------------------------------------------------------------------------------------ the two updates
+
+
+def snapshot(network):
+    return [parameter.detach().clone() for parameter in network.parameters()]
+
+
+def changed(network, before):
+    return [not torch.equal(old, new) for old, new in zip(before, network.parameters())]
+
+
+@pytest.mark.parametrize("pair", [losses.non_saturating, losses.minimax, losses.least_squares])
+def test_discriminators_update_leaves_the_generator_alone(small_game_networks, pair):
+    generator, discriminator = small_game_networks
+    before_g, before_d = snapshot(generator), snapshot(discriminator)
+    optimizer = torch.optim.SGD(discriminator.parameters(), 0.1)
+    training.update_discriminator(discriminator, optimizer, draw(8), generator(torch.randn(8, 3)), pair)
+    assert not any(changed(generator, before_g)) and all(changed(discriminator, before_d))
+    assert all(parameter.grad is None for parameter in generator.parameters())
+    assert all(parameter.grad is not None for parameter in discriminator.parameters())
+
+
+@pytest.mark.parametrize("pair", [losses.non_saturating, losses.minimax, losses.least_squares])
+def test_generators_update_leaves_the_discriminator_alone(small_game_networks, pair):
+    generator, discriminator = small_game_networks
+    before_g, before_d = snapshot(generator), snapshot(discriminator)
+    optimizer = torch.optim.SGD(generator.parameters(), 0.1)
+    training.update_generator(discriminator, optimizer, generator(torch.randn(8, 3)), pair)
+    assert not any(changed(discriminator, before_d)) and all(changed(generator, before_g))
+    assert all(parameter.grad is None for parameter in discriminator.parameters())
+    assert all(parameter.requires_grad for parameter in discriminator.parameters())
+
+
+def test_updates_go_the_right_way(small_game_networks):
+    generator, discriminator = small_game_networks
+    real, z = draw(64), torch.randn(64, 3)
+    optimizer = torch.optim.SGD(discriminator.parameters(), 0.1)
+    gap = [discriminator(real).mean() - discriminator(generator(z)).mean()]
+    training.update_discriminator(discriminator, optimizer, real, generator(z), losses.non_saturating)
+    gap.append(discriminator(real).mean() - discriminator(generator(z)).mean())
+    assert gap[1] > gap[0]
+    optimizer = torch.optim.SGD(generator.parameters(), 0.1)
+    score = discriminator(generator(z)).mean()
+    training.update_generator(discriminator, optimizer, generator(z), losses.non_saturating)
+    assert discriminator(generator(z)).mean() > score
+
+
+def test_frozen_keeps_what_was_frozen_before(small_game_networks):
+    _, discriminator = small_game_networks
+    first = next(discriminator.parameters()).requires_grad_(False)
+    with pytest.raises(RuntimeError), training.frozen(discriminator):
+        assert not any(parameter.requires_grad for parameter in discriminator.parameters())
+        raise RuntimeError
+    assert [parameter.requires_grad for parameter in discriminator.parameters()] == [False, True, True, True]
+    assert first.requires_grad is False
+
+
+# ------------------------------------------------------------------------------------------- the loop
+
+
+def test_turns_are_counted_and_recorded():
+    game = small_game()
+    assert list(game.play(draw, 3)) == [1, 2, 3] and list(game.play(draw, 5)) == [4, 5] and list(game.play(draw, 5)) == []
+    assert game.history.column("turn") == [1, 2, 3, 4, 5]
+    assert all(0 < p < 1 for name in ("real_p", "fake_p") for p in game.history.column(name))
+    with pytest.raises(KeyError, match="no column 'loss'; it has turn, real_p"):
+        game.history.column("loss")
+
+
+def test_weight_average_follows_its_formula():
+    game = play(small_game(average_decay=0.9), 1)
+    expected = [weight.detach().clone() for weight in game.generator.parameters()]
+    for _ in game.play(draw, 6):
+        expected = [0.9 * old + 0.1 * new.detach() for old, new in zip(expected, game.generator.parameters())]
+    for mine, its in zip(expected, game.average.module.parameters()):
+        torch.testing.assert_close(mine, its)
+
+
+def test_the_games_random_numbers_and_the_callers_do_not_meet():
+    quiet, noisy = play(small_game(), 10), small_game()
+    for _ in noisy.play(draw, 10):
+        torch.randn(100), noisy.samples(noisy.noise(5))
+    assert_same(quiet, noisy)
+    torch.manual_seed(3)
+    expected = torch.randn(2)
+    torch.manual_seed(3)
+    play(noisy, 12)
+    assert torch.equal(torch.randn(2), expected)
+
+
+def test_samples_come_from_the_average_and_change_nothing():
+    game = play(small_game(), 5)
+    before, z = everything(game), game.noise(2500)
+    images = game.samples(z)
+    assert images.shape == (2500, 1, 2, 2) and not images.requires_grad
+    torch.testing.assert_close(images[7:9], game.samples(z[7:9]))  # eval mode: an image does not depend on its batch
+    assert game.generator.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in everything(game).items())
+
+
+def test_csv_has_a_row_a_turn(tmp_path):
+    game = play(small_game(), 4)
+    game.history.write_csv(tmp_path / "new folder" / "history.csv", turns_per_epoch=8)
+    rows = list(csv.DictReader((tmp_path / "new folder" / "history.csv").open()))
+    assert [float(row["epoch"]) for row in rows] == [0.125, 0.25, 0.375, 0.5]
+    assert list(rows[0]) == ["epoch", "turn", "real_p", "fake_p", "generator_loss", "discriminator_loss"]
+    assert float(rows[3]["generator_loss"]) == pytest.approx(game.history[3].generator_loss, abs=1e-6)
+    with pytest.raises(ValueError, match="above 0, not 0"):
+        game.history.write_csv(tmp_path / "history.csv", turns_per_epoch=0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda n: draw(n).squeeze(1), r"shape \(8, 2, 2\) and torch.float32, but the generator makes \(8, 1, 2, 2\)"),
+        (lambda n: draw(n - 1), r"shape \(7, 1, 2, 2\)"),
+        (lambda n: draw(n).to(torch.uint8), "torch.uint8, but the generator makes"),
+    ],
+)
+def test_wrong_real_images_are_refused_before_anything_changes(wrong, says):
+    game = play(small_game(), 2)
+    before = everything(game)
+    with pytest.raises(ValueError, match=says):
+        list(game.play(wrong, 3))
+    # G has run once, so its BatchNorm has seen a batch; no weight, average, history or random number differs.
+    kept = {name for name in before if not (name.startswith("generator.") and "running" in name or "tracked" in name)}
+    assert all(torch.equal(before[name], everything(game)[name]) for name in kept)
+
+
+def test_batch_of_one_is_refused():
+    with pytest.raises(ValueError, match="batch_size is 1; batch normalisation"):
+        small_game(batch_size=1)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_stops_the_run_and_loses_nothing(value):
+    game = play(small_game(), 5)
+    before = everything(game)
+    with pytest.raises(Diverged, match="discriminator's loss became (nan|inf) at turn 6.*lower learning rates"):
+        list(game.play(lambda n: torch.full((n, 1, 2, 2), value), 9))
+    assert game.turns == 5 == len(game.history)
+    for name, tensor in everything(game).items():
+        if not name.startswith("generator."):  # its BatchNorm has counted the batch
+            assert torch.equal(before[name], tensor), name
+    assert play(game, 8).turns == 8
+
+
+def test_exploding_weights_are_caught_before_they_reach_the_average():
+    game = small_game(discriminator_lr=1e30)
+    with pytest.raises(Diverged, match="loss became"):
+        play(game, 50)
+    assert all(weight.isfinite().all() for weight in game.average.parameters())
+    assert len(game.history) == game.turns
+
+
+# ------------------------------------------------------------------------------ interrupt and continue
+
+INTERRUPTED = """
+    import sys, time
+    sys.path.insert(0, "tests")
+    import torch
+    from test_training import draw, everything, play, small_game
+
+    torch.set_num_threads(1)
+    reference = everything(play(small_game(), 300))
+    for round in range(20):
+        game, seen = small_game(), []
+        print("go", flush=True)
+        try:
+            for turn in game.play(draw, 300):
+                seen.append(turn)
+                time.sleep(0.0005)
+            time.sleep(60)
+        except KeyboardInterrupt:
+            interrupted_at = game.turns
+        assert game.turns == len(game.history)
+        for turn in game.play(draw, 300):
+            seen.append(turn)
+        assert seen == list(range(1, 301)), "a turn was lost or repeated"
+        same = all(torch.equal(reference[name], tensor) for name, tensor in everything(game).items())
+        print(interrupted_at, same, flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+def test_interrupted_anywhere_and_continued_is_bit_identical():
+    child = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(INTERRUPTED)], stdout=subprocess.PIPE, text=True
+    )
+    moments = random.Random(0)
+    rounds = []
+    for _ in range(20):
+        assert child.stdout.readline() == "go\n"
+        time.sleep(moments.uniform(0, 0.6))
+        child.send_signal(signal.SIGINT)
+        turns, same = child.stdout.readline().split()
+        rounds.append((int(turns), same))
+    assert child.wait(60) == 0
+    assert all(same == "True" for _, same in rounds), rounds
+    assert len({turns for turns, _ in rounds}) > 5, "the interrupts should come at different turns"
+
+
+# ---------------------------------------------------------------------------------------- checkpoints
+
+
+def test_resumed_run_is_bit_identical(tmp_path):
+    straight = play(small_game(), 30)
+    game = play(small_game(), 12)
+    game.save(tmp_path / "run" / "game.safetensors")
+    resumed = small_game(seed=99)
+    resumed.load(tmp_path / "run" / "game.safetensors")
+    assert_same(game, resumed)
+    assert_same(straight, play(resumed, 30))
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["game.safetensors"]
+
+
+def test_dropout_resumes_as_well(tmp_path):
+    def with_dropout():
+        game = small_game()
+        game.discriminator.insert(2, torch.nn.Dropout(0.5))
+        return game
+
+    straight, first, resumed = play(with_dropout(), 20), play(with_dropout(), 10), with_dropout()
+    first.save(tmp_path / "game.safetensors")
+    resumed.load(tmp_path / "game.safetensors")
+    assert_same(straight, play(resumed, 20))
+
+
+def test_unplayed_game_can_be_saved(tmp_path):
+    small_game().save(tmp_path / "game.safetensors")
+    game = play(small_game(), 3)
+    game.load(tmp_path / "game.safetensors")
+    assert game.turns == 0 == len(game.history)
+    assert_same(play(game, 5), play(small_game(), 5))
+
+
+def save_for_ever(path):
+    game = small_game()
+    for _ in game.play(draw, 1_000_000):
+        game.save(path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="kills with POSIX signals")
+def test_killed_while_saving_leaves_a_loadable_checkpoint(tmp_path):
+    # The server imports torch once, so that the twenty children start at once.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["test_training"])
+    moments, turns = random.Random(0), []
+    for round in range(20):
+        path = tmp_path / f"{round}.safetensors"
+        child = context.Process(target=save_for_ever, args=(path,))
+        child.start()
+        while not path.exists():
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.2))
+        child.kill()
+        child.join()
+        game = small_game(seed=5)
+        game.load(path)
+        turns.append(game.turns)
+        assert game.turns == len(game.history) > 0
+        assert_same(game, play(small_game(), game.turns))
+    assert len(set(turns)) > 5, "the kills should come at different turns"
+
+
+class Bomb:
+    def __reduce__(self):
+        return (open, ("exploded", "w"))
+
+
+def test_pickle_is_refused_unread(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain.safetensors").write_bytes(pickle.dumps(Bomb()))
+    torch.save({"weights": Bomb()}, tmp_path / "torch.safetensors")
+    for name in ("plain", "torch"):
+        with pytest.raises(CheckpointError, match="Pickled files .* are not read"):
+            small_game().load(tmp_path / f"{name}.safetensors")
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_bad_checkpoints_are_refused_and_change_nothing(tmp_path):
+    good = tmp_path / "good.safetensors"
+    play(small_game(), 3).save(good)
+    (tmp_path / "cut.safetensors").write_bytes(good.read_bytes()[:-100])
+    save_file({"weight": torch.zeros(2)}, tmp_path / "foreign.safetensors")
+    torch.manual_seed(0)
+    wide = Game(models.mlp_generator(3, (1, 2, 2), (9,)), models.mlp_discriminator((1, 2, 2), (8,)), latent_size=3, batch_size=8)
+    game = play(small_game(), 2)
+    before = everything(game)
+    cases = [
+        (game, "cut", CheckpointError, "is damaged"),
+        (game, "foreign", CheckpointError, "holds tensors, but is no checkpoint"),
+        (wide, "good", CheckpointError, r"generator.0.weight has shape \(8, 3\) in the file and \(9, 3\) here"),
+        (small_game(batch_size=16), "good", CheckpointError, "'batch_size': 8.*but this game has.*'batch_size': 16"),
+        (game, "none", FileNotFoundError, "none.safetensors"),
+    ]
+    for loader, name, error, says in cases:
+        with pytest.raises(error, match=says):
+            loader.load(tmp_path / f"{name}.safetensors")
+    assert all(torch.equal(before[name], tensor) for name, tensor in everything(game).items())
+
+
+def test_failed_save_keeps_the_old_checkpoint(tmp_path, monkeypatch):
+    game = play(small_game(), 3)
+    game.save(tmp_path / "game.safetensors")
+    before = (tmp_path / "game.safetensors").read_bytes()
+    play(game, 4)
+    monkeypatch.setattr("os.fsync", lambda handle: (_ for _ in ()).throw(OSError("no space left on device")))
+    with pytest.raises(OSError, match="no space left"):
+        game.save(tmp_path / "game.safetensors")
+    assert (tmp_path / "game.safetensors").read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
