@@ -1,6 +1,6 @@
 # make lab     open the lessons in JupyterLab            (ARGS="--no-browser --port 9000")
-# make test    prove that everything works               (ARGS="-k losses" goes to pytest)
-# make quick   the same without notebooks and browser, in under a minute
+# make test    prove that everything works
+# make quick   the same without notebooks and browser, in under a minute (ARGS="-k losses" goes to pytest)
 # make record  run notebooks and keep their outputs      (ARGS="notebooks/04_mlp_gan.ipynb")
 # make lock    choose the newest versions anew
 # make clean   remove the environment and what tests left behind
@@ -9,6 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 LESSONS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
+SOLUTIONS := $(sort $(wildcard notebooks/solutions/[0-9]*.ipynb))
 
 .PHONY: lab test quick record lock clean
 .DELETE_ON_ERROR:
@@ -17,14 +18,14 @@ lab: $(READY)
 	$(BIN)/jupyter lab $(ARGS) $(firstword $(LESSONS))
 
 test: $(READY)
-	$(BIN)/python -m pytest $(ARGS)
-	$(BIN)/python tools/nbval $(ARGS)
+	$(BIN)/python -m pytest
+	$(BIN)/python tools/nbval
 
 quick: $(READY)
 	$(BIN)/python -m pytest -m "not slow and not browser" $(ARGS)
 
 record: $(READY)
-	$(BIN)/python tools/record $(or $(ARGS),$(LESSONS))
+	$(BIN)/python tools/record $(or $(ARGS),$(LESSONS) $(SOLUTIONS))
 
 lock: $(READY)
 	tools/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --upgrade \

@@ -5,8 +5,6 @@ Pixels stay uint8 on the device, a quarter of the memory; each batch becomes flo
 
 import gzip
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -92,23 +90,14 @@ def torchvision_images(dataset: type, split: str = "train") -> Images:
     """
     _check_split(split)
     try:
-        return _images(dataset(cache_folder(), train=split == "train", download=True))
+        return _images(dataset(runtime.cache_folder(), train=split == "train", download=True))
     except (URLError, RuntimeError, ConnectionError) as error:
         reason = " ".join(str(error).split())
         raise ConnectionError(
             f"{dataset.__name__} is not on this machine and could not be downloaded ({reason}). "
-            f"Run this once with a network, or put torchvision's files into {cache_folder() / dataset.__name__}; "
+            f"Run this once with a network, or put torchvision's files into {runtime.cache_folder() / dataset.__name__}; "
             "the digits of data.mnist() need no network."
         ) from error
-
-
-def cache_folder() -> Path:
-    """Where files go that do not belong into the checkout: $XDG_CACHE_HOME, ~/.cache or the temporary folder."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    for folder in (base / "gan_lessons", Path(tempfile.gettempdir()) / "gan_lessons"):
-        if _writable(folder):
-            return folder
-    raise PermissionError(f"No folder to unpack data into: neither {base} nor {tempfile.gettempdir()} can be written to.")
 
 
 def _check_split(split: str) -> None:
@@ -128,7 +117,7 @@ def _unpacked(names: list[str]) -> Path:
     wanted = _checksums()
     for name in names:
         _check_file(FOLDER / f"{name}.gz", wanted[f"{name}.gz"])
-    root = FOLDER if _writable(FOLDER / Path(names[0]).parent) else cache_folder()
+    root = FOLDER if runtime.writable(FOLDER / Path(names[0]).parent) else runtime.cache_folder()
     for name in names:
         if _checksum(root / name) != wanted[name]:
             runtime.write_whole(root / name, gzip.decompress((FOLDER / f"{name}.gz").read_bytes()))
@@ -154,12 +143,3 @@ def _checksums() -> dict[str, str]:
 
 def _checksum(path: Path) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
-
-
-def _writable(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-        return True
-    except OSError:
-        return False

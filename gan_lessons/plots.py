@@ -70,6 +70,15 @@ def side_by_side(sets: Mapping[str, Tensor], title: str, columns: int = 8) -> No
     plt.show()
 
 
+def bars(heights: Tensor, title: str, xlabel: str, ylabel: str, level: float) -> None:
+    """Show a bar for each of the heights (N), numbered from 0, with a dotted line at the level to compare with."""
+    figure, axes = plt.subplots(figsize=(10, 3.2))
+    axes.bar(range(len(heights)), heights.tolist(), color=FAKE)
+    axes.axhline(level, color="grey", linestyle=":")
+    axes.set(xticks=range(len(heights)), xlabel=xlabel, ylabel=ylabel, title=title)
+    plt.show()
+
+
 def evolution(snapshots: Mapping[int, Tensor], title: str, columns: int = 12) -> None:
     """Show how the same latent vectors' images changed: a row a snapshot, labelled with its turn."""
     figure, rows = plt.subplots(len(snapshots), 1, figsize=(10, 0.86 * len(snapshots) + 0.6), squeeze=False)
@@ -84,7 +93,7 @@ def evolution(snapshots: Mapping[int, Tensor], title: str, columns: int = 12) ->
 
 def curves(history: History, title: str, smooth: int = 50) -> None:
     """Show both losses, and D(x) beside D(G(z)), over the turns; thin lines are raw, thick ones a running mean."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.3))
     for name, colour, label in (
         ("discriminator_loss", DISCRIMINATOR, "D's loss"),
         ("generator_loss", FAKE, "G's loss"),
@@ -96,7 +105,8 @@ def curves(history: History, title: str, smooth: int = 50) -> None:
     right.axhline(0.5, color="grey", linewidth=1, linestyle=":")
     right.set(xlabel="turn", ylabel="mean probability", ylim=(0, 1), title="What D believes")
     for axes in (left, right):
-        axes.legend(loc="upper right")
+        # Below the axes, where no curve can run through it.
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     figure.suptitle(title)
     plt.show()
 
@@ -126,22 +136,19 @@ class Screen:
             self._handle.update(picture)
 
 
-def animation(snapshots: Mapping[int, Tensor], columns: int = 8, scale: int = 2, seconds: float = 0.2) -> None:
+def animation(
+    snapshots: Mapping[int, Tensor], columns: int = 8, scale: int = 2, seconds: float = 0.25, colours: int = 32
+) -> None:
     """Show the snapshots, images N×C×H×W in [-1, 1] by turn, as an endless GIF; the last stands for two seconds."""
-    frames = [
-        Image.fromarray(tiles(images, columns)).resize(
-            (scale * (columns * (images.shape[-1] + 1) + 1), scale * (-(-len(images) // columns) * (images.shape[-2] + 1) + 1)),
-            Image.Resampling.NEAREST,
-        )
-        for images in snapshots.values()
-    ]
-    show_gif(frames, [seconds] * (len(frames) - 1) + [2.0])
+    pictures = [Image.fromarray(tiles(images, columns)) for images in snapshots.values()]
+    frames = [picture.resize((scale * picture.width, scale * picture.height), Image.Resampling.NEAREST) for picture in pictures]
+    show_gif(frames, [seconds] * (len(frames) - 1) + [2.0], colours)
 
 
-def show_gif(frames: list[Image.Image], seconds: list[float]) -> None:
-    """Show PIL images as an endless GIF, each for its number of seconds."""
+def show_gif(frames: list[Image.Image], seconds: list[float], colours: int = 32) -> None:
+    """Show PIL images as an endless GIF in so many colours, each for its number of seconds."""
     content = io.BytesIO()
-    paletted = [frame.convert("RGB").quantize(32, dither=Image.Dither.NONE) for frame in frames]
+    paletted = [frame.convert("RGB").quantize(colours, dither=Image.Dither.NONE) for frame in frames]
     paletted[0].save(
         content, "GIF", save_all=True, append_images=paletted[1:], duration=[int(1000 * each) for each in seconds], loop=0
     )

@@ -127,3 +127,31 @@ def write_whole(path: str | Path, content: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def writable(folder: Path) -> bool:
+    """Whether files can be written into this folder, which is made where it is missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+        return True
+    except OSError:
+        return False
+
+
+def cache_folder() -> Path:
+    """Where files go that do not belong into the checkout: $XDG_CACHE_HOME, ~/.cache or the temporary folder."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return _first_writable(base / "gan_lessons", Path(tempfile.gettempdir()) / "gan_lessons")
+
+
+def runs_folder() -> Path:
+    """Where a lesson leaves its histories and checkpoints: `runs` beside the notebook, else in the cache folder."""
+    return Path("runs") if writable(Path("runs")) else _first_writable(cache_folder() / "runs")
+
+
+def _first_writable(*folders: Path) -> Path:
+    for folder in folders:
+        if writable(folder):
+            return folder
+    raise PermissionError(f"There is no folder to write to: tried {' and '.join(map(str, folders))}.")

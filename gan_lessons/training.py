@@ -136,7 +136,7 @@ class Game:
         batch_size: int = 64,
         generator_lr: float = 2e-3,
         discriminator_lr: float = 4e-4,
-        betas: tuple[float, float] = (0.5, 0.999),
+        betas: tuple[float, float] = (0.0, 0.999),
         losses: Losses = non_saturating,
         average_decay: float = 0.995,
         seed: int = 0,

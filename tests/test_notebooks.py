@@ -1,0 +1,121 @@
+"""The rules that every lesson keeps, and that the lessons' definitions compute what the package computes."""
+
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+
+from gan_lessons import data, models, runtime, training
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb"))
+LESSONS = [path for path in NOTEBOOKS if path.parent.name == "notebooks"]
+BANNED = ("clear_output", "%%time", "%matplotlib widget", "num_workers", "import previous_chapters", "svg", "ipympl")
+
+
+def cells(path, kind):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+def test_committed_as_it_was_executed(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert path.stat().st_size < 1_500_000
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    counts = [cell.execution_count for cell in cells(path, "code") if cell.source.strip()]
+    assert counts == list(range(1, len(counts) + 1)), "recorded out of order, or not at all: use make record"
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags"}
+        outputs = cell.get("outputs", [])
+        assert not any(output.output_type == "error" for output in outputs)
+        assert not any(output.get("name") == "stderr" for output in outputs), "a warning was recorded"
+    text = path.read_text()
+    assert str(ROOT) not in text and "/site-packages/" not in text and "/tmp/" not in text
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+def test_cells_are_short_and_introduced(path):
+    before = None
+    for number, cell in enumerate(nbformat.read(path, as_version=4).cells):
+        where = f"cell {number}"
+        if cell.cell_type == "code":
+            lines = [line for line in cell.source.splitlines() if line.strip()]
+            assert 0 < len(lines) <= 30, where
+            assert max(map(len, lines)) <= 120, f"{where}: a line is too wide for a projector"
+            assert not any(word in cell.source.lower() for word in BANNED), where
+            assert not cell.source.rstrip().endswith(";"), where
+            if before == "code" and number > 3:
+                assert cell.source.lstrip().startswith("print("), f"{where}: code follows code without a word"
+        else:
+            assert len(cell.source.split()) <= 220, f"{where}: a wall of text"
+        before = cell.cell_type
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_lesson_has_its_parts_in_order(path):
+    source = nbformat.read(path, as_version=4).cells
+    number = int(path.name[:2])
+    assert source[0].source.startswith(f"# {number} · ")
+    assert "**What you will be able to do**" in source[0].source
+    assert "google.colab" in source[1].source and source[2].cell_type == "markdown" and "import" in source[3].source
+    headings = [line for cell in source if cell.cell_type == "markdown" for line in cell.source.splitlines()]
+    parts = [line for line in headings if line in ("## Summary", "## What comes next", "## References")]
+    assert parts == ["## Summary", "## What comes next", "## References"]
+    assert "*Predict*" in "".join(cell.source for cell in source)
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_lesson_shows_pictures(path):
+    outputs = [output for cell in cells(path, "code") for output in cell.outputs]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 3
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_every_exercise_has_a_stub_and_a_solution(path):
+    stubs = [cell for cell in cells(path, "code") if "exercise" in cell.metadata.get("tags", [])]
+    assert 3 <= len(stubs) <= 5
+    checks = [re.findall(r"lesson_\d\d\.check_\w+", cell.source) for cell in stubs]
+    for cell, called in zip(stubs, checks):
+        assert "..." in cell.source and len(called) == 1
+        assert "Not attempted yet. First step: " in cell.outputs[0].text
+    solved = [cell for cell in cells(path.parent / "solutions" / path.name, "code") if "check_" in cell.source]
+    assert [re.findall(r"lesson_\d\d\.check_\w+", cell.source) for cell in solved] == checks
+    assert all(any(output.get("text", "").count("Right. ") for output in cell.outputs) for cell in solved)
+
+
+def definitions(path, *names):
+    """Run the notebook's imports and the named definitions, and give back what they define."""
+    wanted, scope = set(names), {}
+    for cell in cells(path, "code"):
+        tree = ast.parse(re.sub(r"^[%!].*$", "", cell.source, flags=re.M))
+        keep = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom)) or getattr(node, "name", None) in wanted]
+        exec(compile(ast.Module(keep, []), str(path), "exec"), scope)
+    return scope
+
+
+# ----------------------------------------------------------------- what a lesson writes, the package has
+
+
+def test_lesson_04_trains_as_the_package_does():
+    scope = definitions(ROOT / "notebooks/04_mlp_gan.ipynb", "train", "update_discriminator", "update_generator")
+    by_hand, by_package = ((models.mlp_generator(), models.mlp_discriminator()) for _ in range(2))
+    for mine, its in zip(by_hand, by_package):
+        its.load_state_dict(mine.state_dict())
+    digits = data.mnist()
+    scope |= {"digits": digits, "device": runtime.device(), "fixed_z": torch.zeros(32, 100, device=runtime.device())}
+    torch.manual_seed(5)
+    history = scope["train"](*by_hand, turns=50, lr=(2e-3, 4e-4), betas=(0.0, 0.999))
+    game = training.Game(*by_package, seed=5)
+    assert list(game.play(digits.draw, 50)) == list(range(1, 51))
+    assert game.history == history
+    for mine, its in zip(by_hand, by_package):
+        for name, tensor in mine.state_dict().items():
+            assert torch.equal(tensor, its.state_dict()[name]), name
