@@ -293,7 +293,7 @@ def save_for_ever(path):
 def test_killed_while_saving_leaves_a_loadable_checkpoint(tmp_path):
     # The server imports torch once, so that the twenty children start at once.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["test_training"])
+    context.set_forkserver_preload(["gan_lessons.training"])
     moments, turns = random.Random(0), []
     for round in range(20):
         path = tmp_path / f"{round}.safetensors"
