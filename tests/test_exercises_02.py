@@ -1,0 +1,110 @@
+"""Every check of lesson 02 takes the right answer, and refuses plausible wrong ones by naming the mistake."""
+
+import re
+
+import pytest
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+
+from gan_lessons.exercises import lesson_02
+
+
+def through_torch(real, fake):
+    return binary_cross_entropy_with_logits(real, torch.ones_like(real)) + binary_cross_entropy_with_logits(
+        fake, torch.zeros_like(fake)
+    )
+
+
+def one_batch(real, fake):
+    labels = torch.cat([torch.ones_like(real), torch.zeros_like(fake)])
+    return binary_cross_entropy_with_logits(torch.cat([real, fake]), labels)
+
+
+def naive(real, fake):
+    return -real.sigmoid().log().mean() - (1 - fake.sigmoid()).log().mean()
+
+
+def kl(p, q):
+    return torch.special.xlogy(p, p / q).sum()
+
+
+def js(p, q):
+    m = (p + q) / 2
+    return (kl(p, m) + kl(q, m)) / 2
+
+
+def js_nan(p, q):
+    m = (p + q) / 2
+    return ((p * (p / m).log()).sum() + (q * (q / m).log()).sum()) / 2
+
+
+def js_unhalved(p, q):
+    return (kl(p, p + q) + kl(q, p + q)) / 2
+
+
+def optimistic(x, y, x_before, y_before, eta):
+    return x - eta * (2 * y - y_before), y + eta * (2 * x - x_before)
+
+
+CASES = [
+    ("check_discriminator_loss", lambda a, b: softplus(-a).mean() + softplus(b).mean(), "^Right. It is the binary"),
+    ("check_discriminator_loss", through_torch, "^Right."),
+    ("check_discriminator_loss", lambda a, b: -softplus(-a).mean() - softplus(b).mean(), "sign is flipped"),
+    ("check_discriminator_loss", lambda a, b: softplus(a).mean() + softplus(-b).mean(), "labels are swapped"),
+    ("check_discriminator_loss", lambda a, b: softplus(-a).sum() + softplus(b).sum(), "added up the batch"),
+    ("check_discriminator_loss", one_batch, "half of it: the mean over one mixed batch"),
+    ("check_discriminator_loss", lambda a, b: softplus(-a) + softplus(b), "one number"),
+    ("check_discriminator_loss", lambda a, b: softplus(-a).mean(), "Only the real half"),
+    ("check_discriminator_loss", lambda a, b: softplus(b).mean(), "Only the fake half"),
+    ("check_discriminator_loss", lambda a, b: softplus(-a).mean() + softplus(-b).mean(), "Both batches are treated as real"),
+    ("check_discriminator_loss", lambda a, b: a.mean() - b.mean(), "it should be 1.3674"),
+    ("check_discriminator_loss", naive, "no log of a sigmoid"),
+    ("check_discriminator_loss", lambda a, b: ..., "^Not attempted yet"),
+    ("check_generator_loss", lambda a: softplus(-a).mean(), "^Right. The label is flipped"),
+    ("check_generator_loss", lambda a: binary_cross_entropy_with_logits(a, torch.ones_like(a)), "^Right."),
+    ("check_generator_loss", lambda a: -softplus(a).mean(), "minimax loss"),
+    ("check_generator_loss", lambda a: softplus(a).mean(), "help D"),
+    ("check_generator_loss", lambda a: -softplus(-a).mean(), "sign is flipped"),
+    ("check_generator_loss", lambda a: softplus(-a).sum(), "added up"),
+    ("check_generator_loss", lambda a: -a.mean(), "raw score"),
+    ("check_generator_loss", lambda a: -a.sigmoid().log().mean(), "no log of a sigmoid"),
+    ("check_generator_loss", lambda a: a.square().mean(), "it should be"),
+    ("check_generator_loss", lambda a: ..., "^Not attempted yet"),
+    ("check_js", js, "^Right. Zero for equal ones"),
+    ("check_js", kl, r"That is KL\(p‖q\)"),
+    ("check_js", lambda p, q: kl(q, p), r"That is KL\(q‖p\)"),
+    ("check_js", lambda p, q: (kl(p, q) + kl(q, p)) / 2, "unbounded"),
+    ("check_js", lambda p, q: 2 * js(p, q), "twice JS"),
+    ("check_js", lambda p, q: kl(p, (p + q) / 2), "q has its half too"),
+    ("check_js", js_unhalved, "which sums to 2"),
+    ("check_js", lambda p, q: js(p, q) / torch.tensor(2.0).log(), "in bits"),
+    ("check_js", lambda p, q: -js(p, q), "sign is flipped"),
+    ("check_js", js_nan, "nan: 0·log 0 is to count as 0"),
+    ("check_js", lambda p, q: torch.tensor(1.0), "it should be"),
+    ("check_js", lambda p, q: ..., "^Not attempted yet"),
+    ("check_best_discriminator", lambda r, f, s: s * r / (s * r + (1 - s) * f), "^Right. And where p_g"),
+    ("check_best_discriminator", lambda r, f, s: r / (r + f), "share makes no difference"),
+    ("check_best_discriminator", lambda r, f, s: (1 - s) * r / ((1 - s) * r + s * f), "shares are swapped"),
+    ("check_best_discriminator", lambda r, f, s: (1 - s) * f / (s * r + (1 - s) * f), "probability of a fake"),
+    ("check_best_discriminator", lambda r, f, s: s * r / (s * r + f), "lost their weight"),
+    ("check_best_discriminator", lambda r, f, s: s * r / (r + f), "below the line too"),
+    ("check_best_discriminator", lambda r, f, s: s, r"not \(\)"),
+    ("check_best_discriminator", lambda r, f, s: r, "it should be"),
+    ("check_best_discriminator", lambda r, f, s: ..., "^Not attempted yet"),
+    ("check_optimistic", optimistic, "^Right. From .* distance 0.00"),
+    ("check_optimistic", lambda x, y, u, v, eta: (x - eta * y, y + eta * x), "simultaneous step"),
+    ("check_optimistic", lambda x, y, u, v, eta: (x - eta * (y + v) / 2, y + eta * (x + u) / 2), "looks ahead"),
+    ("check_optimistic", lambda x, y, u, v, eta: (x - eta * (2 * y - v), y - eta * (2 * x - u)), "Both players descend"),
+    ("check_optimistic", lambda x, y, u, v, eta: (x + eta * (2 * y - v), y + eta * (2 * x - u)), "Both players ascend"),
+    ("check_optimistic", lambda x, y, u, v, eta: (x + eta * (2 * y - v), y - eta * (2 * x - u)), "swapped roles"),
+    ("check_optimistic", lambda x, y, u, v, eta: (x - eta * (2 * x - u), y + eta * (2 * y - v)), "other's position"),
+    ("check_optimistic", lambda x, y, u, v, eta: (2 * x - u - eta * (2 * y - v), 2 * y - v + eta * (2 * x - u)), "start from where"),
+    ("check_optimistic", lambda x, y, u, v, eta: (x, y), "it should go to"),
+    ("check_optimistic", lambda x, y, u, v, eta: ..., "^Not attempted yet"),
+]
+
+
+@pytest.mark.parametrize(("check", "answer", "says"), CASES)
+def test_verdict(check, answer, says, capsys):
+    getattr(lesson_02, check)(answer)
+    assert re.search(says, capsys.readouterr().out)
