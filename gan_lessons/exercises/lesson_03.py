@@ -1,0 +1,233 @@
+"""The checks of lesson 03, the training game."""
+
+import torch
+from torch import nn
+from torch.nn.functional import softplus
+
+from gan_lessons.exercises import Hint, exercise
+
+
+@exercise("follow the walk from the loss backwards, and ask at each net: may it pass, and may it leave something?")
+def check_gradients(answer) -> str:
+    """Which player has gradients after each of four programs: 'G', 'D', 'both' or 'error'."""
+    if not isinstance(answer, (list, tuple)) or len(answer) != 4:
+        raise Hint('Answer with a list of four, such as ["G", "G", "G", "G"].')
+    first, second, third, fourth = answer
+    if first != "both":
+        raise Hint("Program 1: nothing stops the walk, and nothing is frozen. It leaves gradients wherever it passes.")
+    if second != "D":
+        raise Hint("Program 2: the fakes are detached, so the walk ends there. Which player lies before that point?")
+    if third == "both":
+        raise Hint("Program 3: a frozen D lets the walk pass through, but keeps no gradients itself.")
+    if third != "G":
+        raise Hint("Program 3: freezing is not detaching. The walk still passes through D, and arrives at …?")
+    if fourth != "error":
+        raise Hint("Program 4: D is frozen and G is cut off. The loss depends on nothing that can learn; torch says so.")
+    return "In program 4 no parameter is left that needs a gradient, and torch refuses to walk."
+
+
+def _players() -> tuple[nn.Module, nn.Module]:
+    """A small G and D, the same at each call."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        return nn.Linear(1, 1), nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))
+
+
+def _flat(network: nn.Module) -> torch.Tensor:
+    return nn.utils.parameters_to_vector(network.parameters()).detach().clone()
+
+
+def _stepped(make_loss, player: int) -> torch.Tensor:
+    """The player's weights after one step of size 0.1 down the loss that make_loss(discriminator, fake) gives."""
+    players = _players()
+    loss = make_loss(players[1], players[0](Z))
+    parameters = list(players[player].parameters())
+    for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters)):
+        parameter.data -= 0.1 * gradient
+    return _flat(players[player])
+
+
+REAL, Z = torch.linspace(0.5, 2.0, 4).unsqueeze(1), torch.linspace(-1, 1, 6).unsqueeze(1)
+
+
+def _real_and_fake(discriminator, fake, real_sign=-1, fake_sign=1):
+    return softplus(real_sign * discriminator(REAL)), softplus(fake_sign * discriminator(fake))
+
+
+# What D's step gives with the right loss, and with the plausible wrong ones.
+D_MISTAKES = {
+    "The labels are exchanged (or a sign is flipped): D learns to call reals fake. Real is softplus(-a), fake is "
+    "softplus(a).": lambda d, fake: sum(part.mean() for part in _real_and_fake(d, fake, 1, -1)),
+    "D's fakes carry the label 1. That is what G wants; for D a fake has label 0, softplus(a).": lambda d, fake: sum(
+        part.mean() for part in _real_and_fake(d, fake, -1, -1)
+    ),
+    "You summed over the batch. With the mean a step does not grow with the batch size.": lambda d, fake: sum(
+        part.sum() for part in _real_and_fake(d, fake)
+    ),
+    "D has only seen reals: the loss of the fakes is missing.": lambda d, fake: _real_and_fake(d, fake)[0].mean(),
+    "D has only seen fakes: the loss of the reals is missing.": lambda d, fake: _real_and_fake(d, fake)[1].mean(),
+    "One mean over reals and fakes together is half of the sum of both means; take each batch's mean, then add.": (
+        lambda d, fake: sum(part.mean() for part in _real_and_fake(d, fake)) / 2
+    ),
+}
+
+
+@exercise("the loss is softplus(-discriminator(real)).mean() plus one term for the fakes; then zero_grad, backward, step.")
+def check_update_discriminator(update_discriminator) -> str:
+    """update_discriminator(discriminator, optimizer, real, fake): one step of D with cross-entropy."""
+    generator, discriminator = _players()
+    before, generator_before = _flat(discriminator), _flat(generator)
+    for parameter in discriminator.parameters():
+        parameter.grad = torch.ones_like(parameter)  # left over from something else
+    update_discriminator(discriminator, torch.optim.SGD(discriminator.parameters(), lr=0.1), REAL, generator(Z))
+    after = _flat(discriminator)
+    if not torch.equal(_flat(generator), generator_before):
+        raise Hint("G has moved. In D's step G stands still.")
+    if any(parameter.grad is not None for parameter in generator.parameters()):
+        raise Hint("Gradients have leaked into G: detach was forgotten. Show D fake.detach().")
+    if torch.equal(after, before):
+        raise Hint("D has not moved: after the loss come zero_grad(), backward() and step().")
+    right = _stepped(lambda d, fake: sum(part.mean() for part in _real_and_fake(d, fake)), 1)
+    if torch.allclose(after, right, atol=1e-6):
+        return "D has learned from both batches, and G has no gradients."
+    if torch.allclose(after + 0.1, right, atol=1e-6):
+        raise Hint("Old gradients were added to the new ones: call optimizer.zero_grad() before backward().")
+    _name_mistake(after, D_MISTAKES, player=1)
+    if torch.allclose(after - before, before - right, atol=1e-6):
+        raise Hint("The sign is flipped: D climbs its loss.")
+    raise Hint("D's step is not the one that the two cross-entropies give. Check both terms, label 1 and label 0.")
+
+
+DETACHED = "The fakes were detached, so the gradient cannot reach G. Freeze D instead."
+
+G_MISTAKES = {
+    "That is the minimax loss, E[log(1 - D)], which saturates (lesson 02). The non-saturating one is -E[log D].": (
+        lambda d, fake: -softplus(d(fake)).mean()
+    ),
+    "The sign is flipped: G learns to be recognised. -log D is softplus(-a).": lambda d, fake: -softplus(-d(fake)).mean(),
+    "That is D's loss for fakes, label 0: G learns to be recognised. G's label is 1.": (
+        lambda d, fake: softplus(d(fake)).mean()
+    ),
+    "You summed over the batch. With the mean a step does not grow with the batch size.": (
+        lambda d, fake: softplus(-d(fake)).sum()
+    ),
+    "Without a logarithm or softplus this pushes the raw logit up, without end. The loss is -log D = softplus(-a).": (
+        lambda d, fake: -d(fake).mean()
+    ),
+}
+
+
+@exercise("the loss is softplus(-discriminator(fake)).mean(); freeze D while it is computed.")
+def check_update_generator(update_generator) -> str:
+    """update_generator(discriminator, optimizer, fake): one step of G with the non-saturating loss."""
+    generator, discriminator = _players()
+    before, discriminator_before = _flat(generator), _flat(discriminator)
+    for parameter in generator.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    try:
+        update_generator(discriminator, torch.optim.SGD(generator.parameters(), lr=0.1), generator(Z))
+    except RuntimeError as error:
+        if "does not require grad" in str(error):
+            raise Hint(DETACHED) from None
+        raise
+    after = _flat(generator)
+    if not torch.equal(_flat(discriminator), discriminator_before):
+        raise Hint("D's weights have changed. In G's step D stands still.")
+    leaked = any(parameter.grad is not None and parameter.grad.any() for parameter in discriminator.parameters())
+    if leaked and torch.equal(after, before):
+        raise Hint(DETACHED)
+    if leaked:
+        raise Hint("Gradients have leaked into D: freeze it with requires_grad_(False) while the loss is computed.")
+    if not all(parameter.requires_grad for parameter in discriminator.parameters()):
+        raise Hint("D is still frozen and could not learn in the next turn: thaw it with requires_grad_(True).")
+    if torch.equal(after, before):
+        raise Hint("G has not moved: after the loss come zero_grad(), backward() and step().")
+    right = _stepped(lambda d, fake: softplus(-d(fake)).mean(), 0)
+    if torch.allclose(after, right, atol=1e-6):
+        return "G has moved uphill along D, and D is as it was."
+    if torch.allclose(after + 0.1, right, atol=1e-6):
+        raise Hint("Old gradients were added to the new ones: call optimizer.zero_grad() before backward().")
+    _name_mistake(after, G_MISTAKES, player=0)
+    raise Hint("G's step is not the one that -E[log D(G(z))] gives.")
+
+
+def _name_mistake(after: torch.Tensor, mistakes: dict, player: int) -> None:
+    for hint, make_loss in mistakes.items():
+        if torch.allclose(after, _stepped(make_loss, player), atol=1e-6):
+            raise Hint(hint)
+
+
+@exercise("a loop over range(k) with a real batch, a fake batch and D's update; after the loop, one update of G.")
+def check_turn(play_turn) -> str:
+    """play_turn(k, draw_real, draw_fake, update_discriminator, update_generator): k steps of D, then one of G."""
+    for k in (3, 1):
+        moves, reals, fakes = [], iter(range(100)), iter(range(100, 200))
+        result = play_turn(
+            k,
+            lambda: next(reals),
+            lambda: next(fakes),
+            lambda real, fake: moves.append(("D", real, fake)),
+            lambda fake: moves.append(("G", fake)),
+        )
+        _judge_moves(k, moves, result)
+    return "With k = 3: D, D, D, G, and every step of D on fresh batches."
+
+
+def _judge_moves(k: int, moves: list[tuple], result) -> None:
+    order = "".join(move[0] for move in moves)
+    if "G" not in order:
+        raise Hint(f"With k = {k} the moves were '{order}': G never moved.")
+    if order == "DG" * k and k > 1:
+        raise Hint(f"With k = {k} the moves were '{order}': G moved after every step of D. Its update comes after the loop.")
+    if order == "G" + "D" * k:
+        raise Hint("G moved before D. It is to answer the D that has just learned.")
+    if order != "D" * k + "G":
+        raise Hint(f"With k = {k} the moves were '{order}', but should be '{'D' * k}G'.")
+    d_moves = moves[:-1]
+    if any(not isinstance(real, int) or real >= 100 or fake < 100 for _, real, fake in d_moves):
+        raise Hint("update_discriminator takes the real batch first, then the fake one.")
+    if len({real for _, real, _ in d_moves}) < k:
+        raise Hint("D saw the same real batch several times: draw inside the loop.")
+    if len({fake for _, _, fake in d_moves}) < k:
+        raise Hint("D saw the same fakes several times: draw inside the loop.")
+    answered = moves[-1][1]
+    if answered < 100:
+        raise Hint("G's update was given a real batch.")
+    if answered in {fake for _, _, fake in d_moves[:-1]}:
+        raise Hint("G answered with old fakes: take those of D's last step, or fresh ones.")
+    if result != answered:
+        raise Hint("Return the batch of fakes that G answered with.")
+
+
+CENTRES = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
+NEAR, FAR = torch.tensor([[0.0, 0.4]]), torch.tensor([[30.0, 30.0]])
+
+# (what is wrong with an answer that fails here, how many samples lie at which points, centres, std, modes covered)
+COUNTS = [
+    ("A mode 2.5 standard deviations away from its samples was refused: the limit is 3 standard deviations, not one.",
+     [(50, CENTRES[:1] + 0.25 * torch.tensor([[0.0, 1.0]])), (50, CENTRES[1:2])], CENTRES, 0.1, 2),
+    ("Samples far away from every centre were counted: they belong to no mode.",
+     [(50, CENTRES[:1]), (50, FAR)], CENTRES, 0.1, 1),
+    ("A mode with 1 % of the samples was counted: at least 3 % are asked for.",
+     [(990, CENTRES[:1]), (10, CENTRES[1:2])], CENTRES, 0.1, 1),
+    ("A mode with one sample of 20, which is 5 %, was refused: the 3 % are a share, not a number of samples.",
+     [(19, CENTRES[:1]), (1, CENTRES[1:2])], CENTRES, 0.1, 2),
+    ("The 3 % are of all samples. You divided by those that are near a mode.",
+     [(50, CENTRES[:1]), (2, CENTRES[1:2]), (48, FAR)], CENTRES, 0.1, 1),
+    ("The limit is a circle, not a square: use the distance (torch.cdist), not each coordinate.",
+     [(50, CENTRES[:1]), (50, CENTRES[1:2] + 0.25)], CENTRES, 0.1, 1),
+    ("One sample was counted for two modes. It counts for its nearest only.",
+     [(100, CENTRES[:1])], torch.cat([CENTRES, NEAR]), 0.2, 1),
+]  # fmt: skip
+
+
+@exercise("distance, nearest = torch.cdist(samples, centres).min(dim=1) gives each sample's nearest centre.")
+def check_count_modes(count_modes) -> str:
+    """count_modes(samples, centres, std): modes with at least 3 % of all samples within 3 std of the centre."""
+    for hint, parts, centres, std, right in COUNTS:
+        found = count_modes(torch.cat([point.repeat(n, 1) for n, point in parts]), centres, std)
+        if isinstance(found, torch.Tensor) and found.numel() != 1:
+            raise Hint(f"The result has shape {tuple(found.shape)}; one number is asked for: how many modes are covered.")
+        if int(found) != right:
+            raise Hint(f"{hint} (Covered: {right}; you found {int(found)}.)")
+    return "Near means a circle, a share is of all samples, and every sample counts once at most."

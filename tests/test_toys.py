@@ -1,0 +1,117 @@
+"""Sampling and density of each toy are held against each other; the modes are counted as defined."""
+
+import math
+
+import numpy
+import pytest
+import torch
+from scipy import stats
+
+from gan_lessons import toys
+
+LINE = torch.linspace(-6, 6, 6001, dtype=torch.float64)
+ONE_D = {
+    "bump": lambda: toys.bump(1.0, 0.5),
+    "two bumps": lambda: toys.two_bumps(),
+    "uneven bumps": lambda: toys.two_bumps((-2.0, 0.5), std=0.4, left=0.2),
+}
+RINGS = {"eight": lambda: toys.ring(), "five": lambda: toys.ring(5, 1.5, 0.3), "one": lambda: toys.ring(1, 1.0, 0.4)}
+
+
+def cumulative(x, density):
+    """The CDF at x, by the trapezium rule, as a function: it does not come from the library that samples."""
+    values = torch.cat([torch.zeros(1, dtype=x.dtype), torch.cumulative_trapezoid(density, x)])
+    return lambda points: numpy.interp(points, x.numpy(), values.numpy())
+
+
+def plane(distribution, step=0.02):
+    """A grid of the plane, and the distribution's density on it."""
+    axis = torch.arange(-4, 4 + step / 2, step)
+    points = torch.cartesian_prod(axis, axis)
+    return axis, distribution.log_prob(points.to(toys.runtime.device())).exp().cpu().double().reshape(len(axis), len(axis))
+
+
+@pytest.mark.parametrize("name", ONE_D)
+def test_samples_on_the_line_follow_the_density(name):
+    distribution = ONE_D[name]()
+    density = distribution.log_prob(LINE.float().to(toys.runtime.device())).exp().cpu().double()
+    assert torch.trapezoid(density, LINE).item() == pytest.approx(1, abs=1e-4)
+    samples = distribution.sample((4000, 1))
+    assert samples.shape == (4000, 1) and samples.device.type == toys.runtime.device().type
+    assert stats.kstest(samples.flatten().cpu().numpy(), cumulative(LINE, density)).pvalue > 0.01
+
+
+@pytest.mark.parametrize("name", RINGS)
+def test_samples_of_the_ring_follow_the_density(name):
+    distribution = RINGS[name]()
+    axis, density = plane(distribution)
+    assert (density.sum() * 0.02**2).item() == pytest.approx(1, abs=1e-3)
+    samples = distribution.sample((4000,)).cpu()
+    assert samples.shape == (4000, 2)
+    for column, other in ((0, 1), (1, 0)):
+        marginal = torch.trapezoid(density, axis.double(), dim=other)
+        assert stats.kstest(samples[:, column].numpy(), cumulative(axis.double(), marginal)).pvalue > 0.01
+
+
+@pytest.mark.parametrize("name", RINGS)
+def test_the_rings_radius_follows_the_density(name):
+    distribution = RINGS[name]()
+    radius = torch.linspace(0, 4, 801)
+    angle = torch.linspace(0, 2 * math.pi, 361)[:-1]
+    points = radius[:, None, None] * torch.stack([angle.cos(), angle.sin()], dim=1)
+    density = distribution.log_prob(points.to(toys.runtime.device())).exp().cpu().double().mean(dim=1)
+    around = 2 * math.pi * radius.double() * density
+    assert stats.kstest(distribution.sample((4000,)).norm(dim=1).cpu().numpy(), cumulative(radius.double(), around)).pvalue > 0.01
+
+
+def test_ring_centres_are_evenly_spaced_on_the_circle():
+    centres = toys.ring_centres(8, 2.0).cpu()
+    assert centres[0].tolist() == [2, 0] and torch.allclose(centres[2], torch.tensor([0.0, 2.0]), atol=1e-6)
+    assert torch.allclose(centres.norm(dim=1), torch.full((8,), 2.0))
+    steps = (centres - centres.roll(1, 0)).norm(dim=1)
+    assert torch.allclose(steps, steps[:1].expand(8), atol=1e-5)
+
+
+def test_every_mode_of_the_ring_is_equally_likely():
+    shares = toys.mode_shares(toys.ring().sample((8000,)), toys.ring_centres(), std=0.15)
+    assert shares.sum().item() == pytest.approx(1 - math.exp(-4.5), abs=0.005)  # P(distance <= 3 std) in 2-D
+    assert shares.min() > 0.11 and shares.max() < 0.14
+
+
+def test_mode_shares_counts_near_samples_for_their_nearest_centre():
+    centres = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
+    samples = torch.tensor([[0.0, 0.1], [0.4, 0.0], [0.6, 0.0], [1.0, 0.29], [1.0, 0.31], [5.0, 5.0], [1.0, 0.0], [0.0, 0.0]])
+    assert toys.mode_shares(samples, centres, std=0.1).tolist() == [0.25, 0.25]
+    assert toys.mode_shares(samples, centres, std=0.1, within=4.5).tolist() == [0.375, 0.5]
+    assert toys.modes_covered(samples, centres, std=0.1, least=0.25) == 2
+    assert toys.modes_covered(samples[:4], centres, std=0.1, within=4.5, least=0.6) == 0
+    assert toys.modes_covered(torch.full((3, 2), math.nan), centres, std=0.1) == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: toys.bump(std=0), "std is a finite number above 0, not 0"),
+        (lambda: toys.two_bumps(std=-1), "std is .* not -1"),
+        (lambda: toys.two_bumps((0.0, 1.0, 2.0)), "two means, not 3"),
+        (lambda: toys.two_bumps(left=1.0), "left is a probability"),
+        (lambda: toys.ring(modes=0), "at least 1, not 0"),
+        (lambda: toys.ring(modes=2.5), "whole number of modes"),
+        (lambda: toys.ring(radius=-1), "radius is"),
+        (lambda: toys.ring(std=math.nan), "std is"),
+        (lambda: toys.mode_shares(torch.zeros(3), torch.zeros(8, 2), 0.1), r"samples of shape N×d .* got \(3,\)"),
+        (lambda: toys.mode_shares(torch.zeros(0, 2), torch.zeros(8, 2), 0.1), "N at least 1"),
+        (lambda: toys.mode_shares(torch.zeros(3, 2), torch.zeros(8, 2), 0.1, within=0), "within is"),
+        (lambda: toys.modes_covered(torch.zeros(3, 2), torch.zeros(8, 2), 0.1, least=0), "least is a share"),
+    ],
+)
+def test_wrong_input_is_refused_with_its_reason(make, says):
+    with pytest.raises(ValueError, match=says):
+        make()
+
+
+def test_bumps_are_where_they_are_asked_for():
+    assert toys.bump(1.0, 0.5).mean.item() == 1 and toys.bump(1.0, 0.5).stddev.item() == 0.5
+    uneven = toys.two_bumps((-2.0, 0.5), std=0.4, left=0.2)
+    assert uneven.mean.item() == pytest.approx(0.2 * -2.0 + 0.8 * 0.5, abs=1e-6)
+    assert uneven.component_distribution.stddev.tolist() == pytest.approx([0.4, 0.4])
