@@ -81,7 +81,8 @@ def test_a_film_draws_what_moves_and_takes_it_away_again():
 
 
 def test_a_film_shows_what_a_whole_drawing_shows():
-    figure = Figure(figsize=(2, 1), dpi=50)
+    # Without a layout engine, which would make room for the text in the whole drawing alone.
+    figure = Figure(figsize=(2, 1), dpi=50, layout="none")
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1])
     (frame,) = widgets.film(figure, lambda place: [axes.text(0.2, 0.8, place)], ["here"])
