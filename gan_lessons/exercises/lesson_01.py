@@ -47,7 +47,7 @@ def check_coin(coin) -> str:
     return "A fair coin. Now play the game with it."
 
 
-@exercise("y = rising(u) should lie above u's share: the area under 2y up to y is y², and it must equal u.")
+@exercise("the area under 2y from 0 to y is y², and it must equal the area under u's density from 0 to u, which is u.")
 def check_rising(rising) -> str:
     """rising(u): u uniform on (0, 1) to y with density 2y on (0, 1): the square root."""
     u = (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000
