@@ -112,11 +112,20 @@ def _images(dataset) -> Images:
     return Images(pixels.to(runtime.device()), labels.to(runtime.device()), tuple(dataset.classes))
 
 
+def bundled(name: str) -> Path:
+    """The path of a bundled file, by its path below data/, checked against data/SHA256SUMS.
+
+    Raises FileNotFoundError or ValueError, with the way to restore it, for a missing or damaged file.
+    """
+    _check_file(FOLDER / name, _checksums()[name])
+    return FOLDER / name
+
+
 def _unpacked(names: list[str]) -> Path:
     """The root folder that holds these bundled files unpacked, checked; what is not there yet is unpacked now."""
     wanted = _checksums()
     for name in names:
-        _check_file(FOLDER / f"{name}.gz", wanted[f"{name}.gz"])
+        bundled(f"{name}.gz")
     root = FOLDER if runtime.writable(FOLDER / Path(names[0]).parent) else runtime.cache_folder()
     for name in names:
         if _checksum(root / name) != wanted[name]:

@@ -6,6 +6,7 @@ images and give N logits, not probabilities.
 
 from math import prod
 
+import torch
 from torch import nn
 
 
@@ -31,3 +32,71 @@ def mlp_discriminator(
     for inputs, outputs in zip((prod(image_shape), *widths), widths):
         layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers, nn.Linear(widths[-1], 1), nn.Flatten(0))
+
+
+def conv_generator(latent_size: int = 100, image_shape: tuple[int, int, int] = (1, 28, 28), width: int = 32) -> nn.Sequential:
+    """A DCGAN generator: transposed convolutions that double the size, as lesson 07 builds it (Radford et al., 2016).
+
+    z of shape N×latent_size to images of shape N×image_shape in [-1, 1]; the last hidden layer has `width` channels, and
+    each one before it twice as many. Raises ValueError for images that are not square or cannot be halved down to 8 or less.
+    """
+    channels, start, doublings = _plan(image_shape)
+    widths = [width * 2**n for n in reversed(range(doublings))]
+    layers: list[nn.Module] = [nn.Unflatten(1, (latent_size, 1, 1))]
+    layers += [nn.ConvTranspose2d(latent_size, widths[0], start, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
+    for inputs, outputs in zip(widths, widths[1:]):
+        layers += [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+    return _prepared(nn.Sequential(*layers, nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1), nn.Tanh()))
+
+
+def conv_discriminator(image_shape: tuple[int, int, int] = (1, 28, 28), width: int = 32) -> nn.Sequential:
+    """A DCGAN discriminator: strided convolutions that halve the size, as lesson 07 builds it (Radford et al., 2016).
+
+    Images N×image_shape in [-1, 1] to N logits; the first layer has `width` channels, and each one after it twice as many.
+    Raises ValueError for images that are not square or cannot be halved down to 8 or less.
+    """
+    channels, start, doublings = _plan(image_shape)
+    widths = [width * 2**n for n in range(doublings)]
+    # No batch normalisation in the first layer: D must see the images' own scale.
+    layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+    for inputs, outputs in zip(widths, widths[1:]):
+        layers += [nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)]
+    return _prepared(nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, start), nn.Flatten(0)))
+
+
+def _plan(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Channels, the size of the smallest feature maps, and the number of doublings from there to the image's size."""
+    channels, height, size = image_shape
+    if height != size:
+        raise ValueError(f"The convolutional networks make square images, not {height}×{size}: crop or pad them.")
+    doublings = 0
+    while size % 2 == 0 and size > 4:
+        size, doublings = size // 2, doublings + 1
+    if not 2 <= size <= 8 or doublings == 0:
+        raise ValueError(
+            f"Images of {height}×{height} cannot be halved, again and again, down to a size from 2 to 8: "
+            "choose 28, 32, 64 or another such size."
+        )
+    return channels, size, doublings
+
+
+def _prepared(network: nn.Sequential) -> nn.Sequential:
+    """The network with the initial weights of DCGAN, in the memory layout that CPUs and GPUs convolve fastest."""
+    for layer in network:
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(layer.weight, 0, 0.02)
+        elif isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.weight, 1, 0.02)
+    return network.to(memory_format=torch.channels_last)
+
+
+def digit_classifier() -> nn.Sequential:
+    """A small convolutional classifier of digits, images N×1×28×28 in [-1, 1] to 10 logits.
+
+    Its last layer but one gives 64 features; `metrics` judges generated digits by both.
+    """
+    layers: list[nn.Module] = []
+    for inputs, outputs in ((1, 32), (32, 64), (64, 64)):
+        layers += [nn.Conv2d(inputs, outputs, 3, 1, 1), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
+    layers += [nn.Flatten(), nn.Linear(64 * 3 * 3, 64), nn.ReLU(), nn.Linear(64, 10)]
+    return nn.Sequential(*layers).to(memory_format=torch.channels_last)

@@ -28,3 +28,43 @@ def test_layers_are_those_of_the_lesson():
     assert sizes == [(100, 128), (128, 256), (256, 512), (512, 784)]
     sizes = [(layer.in_features, layer.out_features) for layer in models.mlp_discriminator() if isinstance(layer, nn.Linear)]
     assert sizes == [(784, 512), (512, 256), (256, 128), (128, 1)]
+
+
+@pytest.mark.parametrize("shape, start", [((1, 28, 28), 7), ((1, 32, 32), 4), ((3, 64, 64), 4), ((3, 48, 48), 3), ((1, 8, 8), 4)])
+def test_convolutional_shapes_and_ranges(shape, start):
+    generator, discriminator = models.conv_generator(10, shape, 4), models.conv_discriminator(shape, 4)
+    images = generator(100 * torch.randn(5, 10))
+    assert images.shape == (5, *shape)
+    assert images.min() >= -1 and images.max() <= 1
+    assert discriminator(images).shape == (5,)
+    assert generator[:4](torch.randn(5, 10)).shape[2:] == (start, start)
+
+
+def test_at_64_pixels_the_networks_are_those_of_the_dcgan_paper():
+    # 3 576 704 and 2 765 568 parameters without biases, as the DCGAN of the PyTorch examples has (nz 100, ngf 64, ndf 64).
+    generator, discriminator = models.conv_generator(100, (3, 64, 64), 64), models.conv_discriminator((3, 64, 64), 64)
+    assert sum(parameter.numel() for parameter in generator.parameters()) == 3_576_704 + 3
+    assert sum(parameter.numel() for parameter in discriminator.parameters()) == 2_765_568 + 64 + 1
+
+
+def test_convolutional_networks_begin_as_dcgan_says():
+    torch.manual_seed(0)
+    for network in (models.conv_generator(), models.conv_discriminator()):
+        for layer in network:
+            if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+                assert abs(layer.weight.mean()) < 0.002 and 0.017 < layer.weight.std() < 0.023
+            if isinstance(layer, nn.BatchNorm2d):
+                assert 0.98 < layer.weight.mean() < 1.02 and 0.01 < layer.weight.std() < 0.03
+
+
+@pytest.mark.parametrize("shape, words", [((1, 28, 30), "square images, not 28×30"), ((1, 27, 27), "28, 32, 64"), ((1, 36, 36), "36×36")])
+def test_sizes_that_cannot_be_halved_are_refused(shape, words):
+    for make in (lambda: models.conv_generator(10, shape), lambda: models.conv_discriminator(shape)):
+        with pytest.raises(ValueError, match=words):
+            make()
+
+
+def test_digit_classifier_has_64_features_before_its_answer():
+    classifier = models.digit_classifier().eval()
+    images = torch.randn(3, 1, 28, 28)
+    assert classifier[:-1](images).shape == (3, 64) and classifier(images).shape == (3, 10)
