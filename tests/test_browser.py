@@ -73,7 +73,8 @@ def open_lesson(page, lab, name):
     """Open a lesson and wait until its kernel is idle: clicks before that are lost."""
     page.goto(f"{lab}/lab/tree/notebooks/{name}?reset")
     page.wait_for_selector(".jp-Notebook")
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=120_000)
+    # The status bar's word; the indicator above the notebook says idle before there is a kernel, too.
+    page.get_by_text(re.compile(r"Python 3.* \| Idle")).wait_for(timeout=120_000)
 
 
 def screenshot(page, name):
@@ -87,6 +88,15 @@ def run_cells(page, number):
     page.keyboard.press("Escape")
     for _ in range(number):
         page.keyboard.press("Shift+Enter")
+    wait_until_run(page)
+
+
+def run_all_cells(page):
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+
+
+def wait_until_run(page):
     page.wait_for_function(
         "() => ![...document.querySelectorAll('.jp-InputPrompt')].some(prompt => prompt.textContent.includes('*'))"
     )
@@ -106,6 +116,37 @@ def test_lesson_04_opens_with_its_pictures_and_runs(page, lab):
     picture.wait_for()
     assert picture.evaluate("image => image.naturalWidth") > 500
     screenshot(page, "lesson_04_ran")
+
+
+def test_lesson_02_slider_follows_the_arrow_keys(page, lab):
+    open_lesson(page, lab, "02_minimax_objective.ipynb")
+    run_all_cells(page)
+    panel = page.locator(".jp-OutputArea .widget-vbox")
+    slider, picture, caption = panel.get_by_role("slider"), panel.locator("img"), panel.locator(".widget-html")
+    picture.wait_for(timeout=240_000)
+    wait_until_run(page)
+    picture.scroll_into_view_if_needed()
+
+    def shown(distance):
+        """What the reader sees of the picture as soon as the caption speaks of this distance."""
+        caption.filter(has_text=f"Densities {distance} apart").wait_for()
+        picture.evaluate("image => image.decode()")
+        return picture.screenshot()
+
+    start = shown("0.00")
+    page.locator(".jp-CodeCell").filter(has=panel).locator(".jp-InputPrompt").click()
+    page.keyboard.press("Escape")
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if slider.evaluate("handle => handle === document.activeElement"):
+            break
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    assert shown("1.00") != start
+    screenshot(page, "lesson_02_slider_moved")
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+    assert shown("0.00") == start
 
 
 def test_no_popup_asks_for_news(page, lab):
