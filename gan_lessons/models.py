@@ -35,49 +35,47 @@ def mlp_discriminator(
 
 
 def conv_generator(latent_size: int = 100, image_shape: tuple[int, int, int] = (1, 28, 28), width: int = 32) -> nn.Sequential:
-    """A DCGAN generator: transposed convolutions that double the size, as lesson 07 builds it (Radford et al., 2016).
+    """A DCGAN generator: transposed convolutions that double the size, as lesson 07 builds it (after Radford et al., 2016).
 
     z of shape N×latent_size to images of shape N×image_shape in [-1, 1]; the last hidden layer has `width` channels, and
-    each one before it twice as many. Raises ValueError for images that are not square or cannot be halved down to 8 or less.
+    each one before it twice as many. Raises ValueError for images that are not square or smaller than 8×8.
     """
-    channels, start, doublings = _plan(image_shape)
-    widths = [width * 2**n for n in reversed(range(doublings))]
+    sizes = _sizes(image_shape)
+    widths = [width * 2**n for n in reversed(range(len(sizes) - 1))]
     layers: list[nn.Module] = [nn.Unflatten(1, (latent_size, 1, 1))]
-    layers += [nn.ConvTranspose2d(latent_size, widths[0], start, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
-    for inputs, outputs in zip(widths, widths[1:]):
-        layers += [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
-    return _prepared(nn.Sequential(*layers, nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1), nn.Tanh()))
+    layers += [nn.ConvTranspose2d(latent_size, widths[0], sizes[-1], bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
+    for inputs, outputs, size in zip(widths, widths[1:], sizes[-2::-1]):
+        # 3 becomes 6 by doubling; output_padding makes it the 7 that halving came from.
+        layers += [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, output_padding=size % 2, bias=False)]
+        layers += [nn.BatchNorm2d(outputs), nn.ReLU()]
+    layers += [nn.ConvTranspose2d(widths[-1], image_shape[0], 4, 2, 1, output_padding=sizes[0] % 2), nn.Tanh()]
+    return _prepared(nn.Sequential(*layers))
 
 
 def conv_discriminator(image_shape: tuple[int, int, int] = (1, 28, 28), width: int = 32) -> nn.Sequential:
-    """A DCGAN discriminator: strided convolutions that halve the size, as lesson 07 builds it (Radford et al., 2016).
+    """A DCGAN discriminator: strided convolutions that halve the size, as lesson 07 builds it (after Radford et al., 2016).
 
     Images N×image_shape in [-1, 1] to N logits; the first layer has `width` channels, and each one after it twice as many.
-    Raises ValueError for images that are not square or cannot be halved down to 8 or less.
+    Raises ValueError for images that are not square or smaller than 8×8.
     """
-    channels, start, doublings = _plan(image_shape)
-    widths = [width * 2**n for n in range(doublings)]
+    sizes = _sizes(image_shape)
+    widths = [width * 2**n for n in range(len(sizes) - 1)]
     # No batch normalisation in the first layer: D must see the images' own scale.
-    layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+    layers: list[nn.Module] = [nn.Conv2d(image_shape[0], width, 4, 2, 1), nn.LeakyReLU(0.2)]
     for inputs, outputs in zip(widths, widths[1:]):
         layers += [nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)]
-    return _prepared(nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, start), nn.Flatten(0)))
+    return _prepared(nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, sizes[-1]), nn.Flatten(0)))
 
 
-def _plan(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Channels, the size of the smallest feature maps, and the number of doublings from there to the image's size."""
-    channels, height, size = image_shape
-    if height != size:
-        raise ValueError(f"The convolutional networks make square images, not {height}×{size}: crop or pad them.")
-    doublings = 0
-    while size % 2 == 0 and size > 4:
-        size, doublings = size // 2, doublings + 1
-    if not 2 <= size <= 8 or doublings == 0:
-        raise ValueError(
-            f"Images of {height}×{height} cannot be halved, again and again, down to a size from 2 to 8: "
-            "choose 28, 32, 64 or another such size."
-        )
-    return channels, size, doublings
+def _sizes(image_shape: tuple[int, int, int]) -> list[int]:
+    """The size of the image and of its halves, rounded down, until 4 or less is left: 28, 14, 7, 3 or 64, 32, 16, 8, 4."""
+    _, height, size = image_shape
+    if height != size or size < 8:
+        raise ValueError(f"The convolutional networks make square images of at least 8×8, not {height}×{size}: crop or pad them.")
+    sizes = [size]
+    while sizes[-1] > 4:
+        sizes.append(sizes[-1] // 2)
+    return sizes
 
 
 def _prepared(network: nn.Sequential) -> nn.Sequential:

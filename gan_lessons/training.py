@@ -117,6 +117,19 @@ class History(list[Record]):
             rows.writerow((f"{record.turn / turns_per_epoch:.4f}", record.turn, *measures))
         runtime.write_whole(path, text.getvalue().encode())
 
+    @classmethod
+    def read_csv(cls, path: str | Path) -> "History":
+        """The history in a file that `write_csv` wrote. Raises ValueError for a file that holds something else."""
+        with open(path, newline="", encoding="utf-8") as file:
+            try:
+                rows = csv.DictReader(file)
+                if rows.fieldnames != ["epoch", *Record._fields]:
+                    raise ValueError(f"its columns are {rows.fieldnames}")
+                measures = Record._fields[1:]
+                return cls(Record(int(row["turn"]), *(float(row[name]) for name in measures)) for row in rows)
+            except (ValueError, TypeError, csv.Error) as error:
+                raise ValueError(f"{path} is no history that write_csv wrote: {error}.") from None
+
 
 # ---------------------------------------------------------------------------------------- the game
 

@@ -156,6 +156,31 @@ def test_csv_has_a_row_a_turn(tmp_path):
         game.history.write_csv(tmp_path / "history.csv", turns_per_epoch=0)
 
 
+def test_csv_is_read_back(tmp_path):
+    game = play(small_game(), 3)
+    game.history.write_csv(tmp_path / "history.csv", turns_per_epoch=8)
+    back = training.History.read_csv(tmp_path / "history.csv")
+    assert isinstance(back, training.History) and back.column("turn") == [1, 2, 3]
+    for mine, its in zip(game.history, back):
+        assert its == pytest.approx(mine, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "its columns are None"),
+        (b"turn,loss\n1,2\n", r"its columns are \['turn', 'loss'\]"),
+        (b"epoch,turn,real_p,fake_p,generator_loss,discriminator_loss\n0,1,0.5,half,0.7,1.4\n", "half"),
+        (b"epoch,turn,real_p,fake_p,generator_loss,discriminator_loss\n0,1,0.5\n", "no history"),
+        (b"\xff\xfe\x00", "no history"),
+    ],
+)
+def test_csv_of_something_else_is_refused(content, says, tmp_path):
+    (tmp_path / "history.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=says):
+        training.History.read_csv(tmp_path / "history.csv")
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
