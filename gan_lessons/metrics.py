@@ -33,7 +33,7 @@ def frechet_distance(real: Tensor, fake: Tensor) -> float:
 
 
 def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
-    features = features.double().cpu()
+    features = features.cpu().double()  # mps knows no double precision
     return features.mean(dim=0), torch.atleast_2d(features.T.cov())
 
 
@@ -45,7 +45,7 @@ def kernel_distance(real: Tensor, fake: Tensor) -> float:
     `frechet_distance` does.
     """
     _check_features(real, fake, least=2)
-    real, fake = real.float(), fake.float()
+    real, fake = real.float().cpu(), fake.float().cpu()
     n, m = len(real), len(fake)
     within = (_kernel_sum(real, real) - _kernel(real, real).sum()) / (n * (n - 1))
     within += (_kernel_sum(fake, fake) - _kernel(fake, fake).sum()) / (m * (m - 1))
