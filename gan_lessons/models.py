@@ -98,3 +98,18 @@ def digit_classifier() -> nn.Sequential:
         layers += [nn.Conv2d(inputs, outputs, 3, 1, 1), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
     layers += [nn.Flatten(), nn.Linear(64 * 3 * 3, 64), nn.ReLU(), nn.Linear(64, 10)]
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)
+
+
+class Bfloat16(nn.Module):
+    """A network whose products are computed with 16 bits, which newer GPUs do several times faster; weights keep 32.
+
+    Takes and gives float32, as the network itself does; outputs agree with its own to about two decimals.
+    """
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(inputs.device.type, torch.bfloat16):
+            return self.network(inputs).float()

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lessons import models
+from gan_lessons import models, training
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 8, 6)])
@@ -68,3 +68,28 @@ def test_digit_classifier_has_64_features_before_its_answer():
     classifier = models.digit_classifier().eval()
     images = torch.randn(3, 1, 28, 28)
     assert classifier[:-1](images).shape == (3, 64) and classifier(images).shape == (3, 10)
+
+
+def test_with_sixteen_bits_networks_answer_nearly_the_same():
+    torch.manual_seed(0)
+    generator, discriminator = models.conv_generator(width=8), models.conv_discriminator(width=8)
+    z = torch.randn(16, 100)
+    images = generator(z)
+    rough = models.Bfloat16(generator)(z)
+    assert rough.dtype == torch.float32 and not torch.equal(rough, images)
+    assert torch.allclose(rough, images, atol=0.02)
+    assert torch.allclose(models.Bfloat16(discriminator)(images), discriminator(images), atol=0.05)
+
+
+def test_with_sixteen_bits_a_game_goes_nearly_the_same_way():
+    torch.manual_seed(0)
+    real = torch.rand(64, 1, 28, 28) * 2 - 1
+    games = []
+    for wrap in (lambda network: network, models.Bfloat16):
+        torch.manual_seed(0)
+        networks = wrap(models.conv_generator(width=4)), wrap(models.conv_discriminator(width=4))
+        game = training.Game(*networks, batch_size=16)
+        for _ in game.play(lambda n: real[:n], until=10):
+            pass
+        games.append(torch.tensor(game.history))
+    assert torch.allclose(*games, atol=0.1) and not torch.equal(*games)

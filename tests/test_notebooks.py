@@ -8,7 +8,7 @@ import nbformat
 import pytest
 import torch
 
-from gan_lessons import data, models, runtime, training
+from gan_lessons import data, metrics, models, runtime, training
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb"))
@@ -118,3 +118,38 @@ def test_lesson_04_trains_as_the_package_does():
     for mine, its in zip(by_hand, by_package):
         for name, tensor in mine.state_dict().items():
             assert torch.equal(tensor, its.state_dict()[name]), name
+
+
+def test_lesson_06_measures_as_the_package_does():
+    names = ("frechet_distance", "kernel_distance", "effective_classes", "radii", "among", "precision_recall")
+    scope = definitions(ROOT / "notebooks/06_measuring_gans.ipynb", *names)
+    torch.manual_seed(0)
+    real, fake = torch.randn(200, 5), torch.randn(150, 5) * 1.2 + 0.3
+    for name in ("frechet_distance", "kernel_distance", "precision_recall"):
+        assert scope[name](real, fake) == pytest.approx(getattr(metrics, name)(real, fake), rel=1e-5), name
+    shares = torch.tensor([0.5, 0.3, 0.2, 0.0])
+    assert scope["effective_classes"](shares) == pytest.approx(metrics.effective_classes(shares))
+
+
+def test_lesson_07_builds_the_packages_networks():
+    names = ("up", "down", "digit_generator", "digit_discriminator", "initialise")
+    scope = definitions(ROOT / "notebooks/07_dcgan_digits.ipynb", *names)
+    pairs = (
+        (scope["digit_generator"](16), models.conv_generator(width=16)),
+        (scope["digit_discriminator"](16), models.conv_discriminator(width=16)),
+    )
+    for mine, its in pairs:
+        torch.manual_seed(5), scope["initialise"](mine)
+        its.load_state_dict(mine.state_dict())
+    z = torch.randn(4, 100)
+    images = [generator(z) for generator in pairs[0]]
+    assert torch.allclose(*images, atol=1e-6)
+    assert torch.allclose(*(discriminator(images[0]) for discriminator in pairs[1]), atol=1e-5)
+
+
+def test_lesson_07_stamps_as_torch_does():
+    scope = definitions(ROOT / "notebooks/07_dcgan_digits.ipynb", "transposed_convolution")
+    torch.manual_seed(0)
+    image, kernel = torch.randn(5, 5), torch.randn(3, 3)
+    expected = torch.nn.functional.conv_transpose2d(image[None, None], kernel[None, None], stride=2)[0, 0]
+    assert torch.allclose(scope["transposed_convolution"](image, kernel, 2), expected, atol=1e-5)
