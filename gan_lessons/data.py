@@ -1,8 +1,9 @@
-"""The image sets: the bundled digits and those that torchvision downloads, ready on the device.
+"""The image sets: the bundled digits and cartoon faces and those that torchvision downloads, ready on the device.
 
 Pixels stay uint8 on the device, a quarter of the memory; each batch becomes floats in [-1, 1] when it is drawn.
 """
 
+import csv
 import gzip
 import hashlib
 from dataclasses import dataclass
@@ -21,20 +22,11 @@ MNIST_PARTS = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t1
 
 
 @dataclass(frozen=True)
-class Images:
-    """An image set: `pixels`, uint8 N×C×H×W in 0…255, `labels`, int64 N, and the names of the `classes`."""
-
+class _Pixels:
     pixels: Tensor
-    labels: Tensor
-    classes: tuple[str, ...]
 
     def __post_init__(self) -> None:
         _check_pixels(self.pixels)
-        if self.labels.shape != self.pixels.shape[:1]:
-            raise ValueError(
-                f"There are {len(self.pixels)} images but labels of shape {tuple(self.labels.shape)}; "
-                "each image needs one label."
-            )
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -44,6 +36,38 @@ class Images:
         if n < 1:
             raise ValueError(f"A batch needs at least one image, not {n}.")
         return to_floats(self.pixels[torch.randint(len(self.pixels), (n,), device=self.pixels.device)])
+
+
+@dataclass(frozen=True)
+class Images(_Pixels):
+    """An image set: `pixels`, uint8 N×C×H×W in 0…255, `labels`, int64 N, and the names of the `classes`."""
+
+    labels: Tensor
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.labels.shape != self.pixels.shape[:1]:
+            raise ValueError(
+                f"There are {len(self.pixels)} images but labels of shape {tuple(self.labels.shape)}; "
+                "each image needs one label."
+            )
+
+
+@dataclass(frozen=True)
+class Faces(_Pixels):
+    """A set of faces: `pixels`, uint8 N×3×H×W in 0…255, and `attributes`, for each name a list of N values in words."""
+
+    attributes: dict[str, list[str]]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, values in self.attributes.items():
+            if len(values) != len(self.pixels):
+                raise ValueError(
+                    f"There are {len(self.pixels)} faces but {len(values)} values of the attribute {name!r}; "
+                    "each face needs one."
+                )
 
 
 def to_floats(pixels: Tensor) -> Tensor:
@@ -80,6 +104,44 @@ def mnist(split: str = "train") -> Images:
     # torchvision wants all four files in place, whichever split it is asked for.
     root = _unpacked([f"MNIST/raw/{part}-ubyte" for part in MNIST_PARTS])
     return _images(torchvision.datasets.MNIST(root, train=split == "train"))
+
+
+def faces(size: int = 64) -> Faces:
+    """The cartoon faces, drawn from the avatar style lorelei (Lisa Wischofsky, CC0), bundled: 10 000 of 3×size×size.
+
+    size is 64, or 32, at which each pixel is the mean of four; data/README.md tells the attributes and their values.
+    All look the same way, so a face mirrored is none of this set. Checked at every use.
+    Raises ValueError for another size; FileNotFoundError or ValueError, with the way to restore it, for a missing or
+    damaged file.
+    """
+    if size not in (32, 64):
+        raise ValueError(
+            f"There are no faces of size {size!r}: choose 64 or 32; for another, put "
+            "torch.nn.functional.interpolate(images, size, mode='area') after draw."
+        )
+    with numpy.load(bundled("faces/faces.npz")) as packed:
+        palettes, indices = packed["palettes"], packed["indices"]
+    pixels = _from_palettes(palettes, indices)
+    with open(bundled("faces/attributes.csv"), newline="", encoding="utf-8") as file:
+        names, *rows = csv.reader(file)
+    return Faces(
+        torch.from_numpy(pixels if size == 64 else _halved(pixels)).to(runtime.device()),
+        {name: list(values) for name, values in zip(names, zip(*rows))},
+    )
+
+
+def _from_palettes(palettes: numpy.ndarray, indices: numpy.ndarray) -> numpy.ndarray:
+    """Palettes N×colours×3 and indices N×H×W, which name colours, as pixels N×3×H×W."""
+    pixels = numpy.empty((len(indices), 3, *indices.shape[1:]), numpy.uint8)
+    for face, palette, index in zip(pixels, palettes, indices):
+        numpy.take(palette.T, index, axis=1, out=face)
+    return pixels
+
+
+def _halved(pixels: numpy.ndarray) -> numpy.ndarray:
+    """Pixels N×C×H×W at half the height and width: the means of 2×2, rounded, a half upwards."""
+    corners = [pixels[..., i::2, j::2].astype(numpy.uint16) for i in (0, 1) for j in (0, 1)]
+    return ((sum(corners) + 2) // 4).astype(numpy.uint8)
 
 
 def torchvision_images(dataset: type, split: str = "train") -> Images:
