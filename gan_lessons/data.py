@@ -6,7 +6,7 @@ Pixels stay uint8 on the device, a quarter of the memory; each batch becomes flo
 import csv
 import gzip
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import URLError
 
@@ -58,7 +58,7 @@ class Images(_Pixels):
 class Faces(_Pixels):
     """A set of faces: `pixels`, uint8 N×3×H×W in 0…255, and `attributes`, for each name a list of N values in words."""
 
-    attributes: dict[str, list[str]]
+    attributes: dict[str, list[str]] = field(repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
