@@ -84,7 +84,7 @@ def pytorch_gan_conv_generator() -> nn.Module:
     for inputs, outputs in ((128, 128), (128, 64)):
         layers += [nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, 1, 1), nn.BatchNorm2d(outputs, eps=0.8)]
         layers += [nn.LeakyReLU(0.2)]
-    return dcgan_weights(nn.Sequential(*layers, nn.Conv2d(64, 1, 3, 1, 1), nn.Tanh()))
+    return models.initialise(nn.Sequential(*layers, nn.Conv2d(64, 1, 3, 1, 1), nn.Tanh()))
 
 
 def pytorch_gan_conv_discriminator() -> nn.Module:
@@ -92,16 +92,7 @@ def pytorch_gan_conv_discriminator() -> nn.Module:
     for inputs, outputs in ((1, 16), (16, 32), (32, 64), (64, 128)):
         layers += [nn.Conv2d(inputs, outputs, 3, 2, 1), nn.LeakyReLU(0.2), nn.Dropout2d(0.25)]
         layers += [nn.BatchNorm2d(outputs, eps=0.8)] if inputs > 1 else []
-    return dcgan_weights(nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * 2 * 2, 1), nn.Flatten(0)))
-
-
-def dcgan_weights(network: nn.Sequential) -> nn.Sequential:
-    for layer in network:
-        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
-            nn.init.normal_(layer.weight, 0, 0.02)
-        elif isinstance(layer, nn.BatchNorm2d):
-            nn.init.normal_(layer.weight, 1, 0.02)
-    return network
+    return models.initialise(nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * 2 * 2, 1), nn.Flatten(0)))
 
 
 DCGAN_ADAM = {"batch_size": 64, "generator_lr": 2e-4, "discriminator_lr": 2e-4, "betas": (0.5, 0.999)}

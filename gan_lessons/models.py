@@ -80,12 +80,18 @@ def _sizes(image_shape: tuple[int, int, int]) -> list[int]:
 
 def _prepared(network: nn.Sequential) -> nn.Sequential:
     """The network with the initial weights of DCGAN, in the memory layout that CPUs and GPUs convolve fastest."""
+    return initialise(network).to(memory_format=torch.channels_last)
+
+
+def initialise(network: nn.Sequential) -> nn.Sequential:
+    """Draw DCGAN's initial weights, in place: N(0, 0.02²) for convolutions, N(1, 0.02²) for the scales of batch
+    normalisation (Radford et al., 2016). Returns the network."""
     for layer in network:
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.normal_(layer.weight, 0, 0.02)
         elif isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.weight, 1, 0.02)
-    return network.to(memory_format=torch.channels_last)
+    return network
 
 
 def digit_classifier() -> nn.Sequential:
