@@ -50,7 +50,7 @@ def folder_pixels(folder: str | Path, size: int = 64) -> tuple[Tensor, Reading]:
         raise ValueError(f"Images of {size}×{size} pixels are too small for the networks here: choose at least 8.")
     files = _image_files(folder)
     cache = runtime.cache_folder() / "folders" / f"{_fingerprint(files, size)}.pixels"
-    reading, done = _progress(cache)
+    reading, done = _progress(cache, size)
     if done < len(files):
         _check_disk(cache, len(files), size)
         reading = _read(files, folder, cache, size, reading, done)
@@ -105,13 +105,15 @@ def _fingerprint(files: list[Path], size: int) -> str:
     return digest.hexdigest()[:24]
 
 
-def _progress(cache: Path) -> tuple[Reading, int]:
-    """How far an earlier reading came: its account, and the number of files done."""
+def _progress(cache: Path, size: int) -> tuple[Reading, int]:
+    """How far an earlier reading came: its account, and the number of files done; nothing if pixels were lost since."""
     if not cache.exists() or not cache.with_suffix(".json").exists():
         return Reading(), 0
     state = json.loads(cache.with_suffix(".json").read_text())
     done = state.pop("done")
-    return Reading(**state), done
+    reading = Reading(**state)
+    complete = cache.stat().st_size >= reading.kept * 3 * size * size
+    return (reading, done) if complete else (Reading(), 0)
 
 
 def _check_disk(cache: Path, number: int, size: int) -> None:

@@ -92,6 +92,13 @@ def test_an_interrupted_reading_continues_where_it_was(pictures, cache, monkeypa
     assert len(calls) == 6 + 6 and reading == account and torch.equal(pixels, whole)
 
 
+def test_a_cache_that_lost_pixels_is_made_anew(pictures, cache):
+    whole = folders.folder_pixels(pictures, 32)[0].clone()
+    path = next(cache.glob("*.pixels"))
+    path.write_bytes(path.read_bytes()[:5000])
+    assert torch.equal(folders.folder_pixels(pictures, 32)[0], whole)
+
+
 def test_what_cannot_be_read_at_all_is_said(tmp_path, pictures, monkeypatch):
     with pytest.raises(FileNotFoundError, match="no folder"):
         folders.folder_pixels(tmp_path / "nowhere")
