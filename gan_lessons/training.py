@@ -339,3 +339,8 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]
         index, key = name.split(".")
         states.setdefault(int(index), {})[key] = tensor
     optimizer.load_state_dict({"state": states, "param_groups": optimizer.state_dict()["param_groups"]})
+    for parameter, state in optimizer.state.items():
+        for key, tensor in state.items():
+            if tensor.shape == parameter.shape:
+                # The fused step walks through memory: a state must lie there in its parameter's order.
+                state[key] = torch.empty_like(parameter, dtype=tensor.dtype, requires_grad=False).copy_(tensor)

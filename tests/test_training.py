@@ -299,6 +299,23 @@ def test_dropout_resumes_as_well(tmp_path):
     assert_same(straight, play(resumed, 20))
 
 
+def test_convolutions_resume_as_well(tmp_path):
+    """Their weights lie in memory in another order than in a file."""
+
+    def convolutional():
+        torch.manual_seed(0)
+        networks = models.conv_generator(image_shape=(1, 16, 16), width=4), models.spectral_discriminator((1, 16, 16), 4)
+        return training.Game(*networks, batch_size=8)
+
+    draw = lambda n: torch.rand(n, 1, 16, 16) * 2 - 1  # noqa: E731
+    straight, first, resumed = convolutional(), convolutional(), convolutional()
+    list(straight.play(draw, 8)), list(first.play(draw, 4))
+    first.save(tmp_path / "game.safetensors")
+    resumed.load(tmp_path / "game.safetensors")
+    list(resumed.play(draw, 8))
+    assert_same(straight, resumed)
+
+
 def test_unplayed_game_can_be_saved(tmp_path):
     small_game().save(tmp_path / "game.safetensors")
     game = play(small_game(), 3)
