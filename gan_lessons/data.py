@@ -18,6 +18,7 @@ from torch import Tensor
 from gan_lessons import runtime
 
 FOLDER = Path(__file__).resolve().parent.parent / "data"
+TEST_FACES = 1000
 MNIST_PARTS = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 
 
@@ -106,14 +107,15 @@ def mnist(split: str = "train") -> Images:
     return _images(torchvision.datasets.MNIST(root, train=split == "train"))
 
 
-def faces(size: int = 64) -> Faces:
-    """The cartoon faces, drawn from the avatar style lorelei (Lisa Wischofsky, CC0), bundled: 10 000 of 3×size×size.
+def faces(split: str = "train", size: int = 64) -> Faces:
+    """The cartoon faces, drawn from the avatar style lorelei (Lisa Wischofsky, CC0), bundled: 3×size×size.
 
-    size is 64, or 32, at which each pixel is the mean of four; data/README.md tells the attributes and their values.
-    All look the same way, so a face mirrored is none of this set. Checked at every use.
-    Raises ValueError for another size; FileNotFoundError or ValueError, with the way to restore it, for a missing or
-    damaged file.
+    9 000 'train' or 1 000 'test'; size is 64, or 32, at which each pixel is the mean of four; data/README.md tells
+    the attributes and their values. All look the same way, so a face mirrored is none of this set. Checked at every use.
+    Raises ValueError for another split or size; FileNotFoundError or ValueError, with the way to restore it, for a
+    missing or damaged file.
     """
+    _check_split(split)
     if size not in (32, 64):
         raise ValueError(
             f"There are no faces of size {size!r}: choose 64 or 32; for another, put "
@@ -121,12 +123,13 @@ def faces(size: int = 64) -> Faces:
         )
     with numpy.load(bundled("faces/faces.npz")) as packed:
         palettes, indices = packed["palettes"], packed["indices"]
-    pixels = _from_palettes(palettes, indices)
+    chosen = slice(-TEST_FACES) if split == "train" else slice(-TEST_FACES, None)
+    pixels = _from_palettes(palettes[chosen], indices[chosen])
     with open(bundled("faces/attributes.csv"), newline="", encoding="utf-8") as file:
         names, *rows = csv.reader(file)
     return Faces(
         torch.from_numpy(pixels if size == 64 else _halved(pixels)).to(runtime.device()),
-        {name: list(values) for name, values in zip(names, zip(*rows))},
+        {name: list(values) for name, values in zip(names, zip(*rows[chosen]))},
     )
 
 

@@ -8,6 +8,7 @@ from math import prod
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 
 def mlp_generator(
@@ -67,6 +68,22 @@ def conv_discriminator(image_shape: tuple[int, int, int] = (1, 28, 28), width: i
     return _prepared(nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, sizes[-1]), nn.Flatten(0)))
 
 
+def spectral_discriminator(image_shape: tuple[int, int, int] = (3, 64, 64), width: int = 16) -> nn.Sequential:
+    """A DCGAN discriminator on a leash: spectral normalisation (Miyato et al., 2018) instead of batch normalisation, as lesson 08 builds it.
+
+    Images N×image_shape in [-1, 1] to N logits. Every convolution but the last is divided by its largest singular value,
+    so none can make a difference between two images larger; the last is free, so that logits may grow as D grows sure.
+    Raises ValueError for images that are not square or smaller than 8×8.
+    """
+    sizes = _sizes(image_shape)
+    widths = [image_shape[0], *(width * 2**n for n in range(len(sizes) - 1))]
+    layers: list[nn.Module] = []
+    for inputs, outputs in zip(widths, widths[1:]):
+        layers += [spectral_norm(nn.Conv2d(inputs, outputs, 4, 2, 1)), nn.LeakyReLU(0.2)]
+    network = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, sizes[-1]), nn.Flatten(0))
+    return network.to(memory_format=torch.channels_last)
+
+
 def _sizes(image_shape: tuple[int, int, int]) -> list[int]:
     """The size of the image and of its halves, rounded down, until 4 or less is left: 28, 14, 7, 3 or 64, 32, 16, 8, 4."""
     _, height, size = image_shape
@@ -99,10 +116,25 @@ def digit_classifier() -> nn.Sequential:
 
     Its last layer but one gives 64 features; `metrics` judges generated digits by both.
     """
+    return _classifier((1, 28, 28), (32, 64, 64), 64, 10)
+
+
+def face_classifier(outputs: int) -> nn.Sequential:
+    """A small convolutional classifier of faces, images N×3×64×64 in [-1, 1] to logits, those of all attributes in a row.
+
+    Its last layer but one gives 128 features; `metrics` judges generated faces by both.
+    """
+    return _classifier((3, 64, 64), (32, 64, 64, 128), 128, outputs)
+
+
+def _classifier(image_shape: tuple[int, int, int], widths: tuple[int, ...], features: int, outputs: int) -> nn.Sequential:
+    """Convolutions that keep the size, each followed by a halving, then two dense layers."""
+    channels, _, size = image_shape
     layers: list[nn.Module] = []
-    for inputs, outputs in ((1, 32), (32, 64), (64, 64)):
-        layers += [nn.Conv2d(inputs, outputs, 3, 1, 1), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
-    layers += [nn.Flatten(), nn.Linear(64 * 3 * 3, 64), nn.ReLU(), nn.Linear(64, 10)]
+    for inputs, width in zip((channels, *widths), widths):
+        layers += [nn.Conv2d(inputs, width, 3, 1, 1), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)]
+        size //= 2
+    layers += [nn.Flatten(), nn.Linear(widths[-1] * size**2, features), nn.ReLU(), nn.Linear(features, outputs)]
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)
 
 
@@ -119,3 +151,26 @@ class Bfloat16(nn.Module):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         with torch.autocast(inputs.device.type, torch.bfloat16):
             return self.network(inputs).float()
+
+
+class RandomShift(nn.Module):
+    """Moves each image of a batch N×C×H×W by up to so many pixels in each direction; what comes in repeats the edge.
+
+    In front of a discriminator it moves reals and fakes alike (Zhao et al., 2020), and gradients flow back through it
+    to G. In eval mode it leaves images as they are.
+    """
+
+    def __init__(self, pixels: int):
+        super().__init__()
+        self.pixels = pixels
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return images
+        n, _, height, width = images.shape
+        starts = torch.randint(0, 2 * self.pixels + 1, (2, n, 1), device=images.device)
+        rows = starts[0] + torch.arange(height, device=images.device)
+        columns = starts[1] + torch.arange(width, device=images.device)
+        padded = nn.functional.pad(images, [self.pixels] * 4, mode="replicate")
+        image = torch.arange(n, device=images.device)[:, None, None]
+        return padded[image, :, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)

@@ -29,9 +29,16 @@ VALUES = {
 } | {name: {"yes", "no"} for name in ("beard", "freckles", "flowers", "earrings")}
 
 
+def all_faces(size=64):
+    """The faces for training and those for the test, together."""
+    train, test = data.faces("train", size), data.faces("test", size)
+    both = {name: train.attributes[name] + test.attributes[name] for name in train.attributes}
+    return data.Faces(torch.cat([train.pixels, test.pixels]), both)
+
+
 @pytest.fixture(scope="module")
 def faces():
-    return data.faces()
+    return all_faces()
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +64,19 @@ def test_there_are_ten_thousand_at_both_sizes(faces):
     assert len(faces) == 10_000 and faces.pixels.shape == (10_000, 3, 64, 64)
     assert faces.pixels.dtype == torch.uint8 and faces.pixels.device.type == runtime.device().type
     assert faces.pixels.min() < 20 and faces.pixels.max() > 250
-    assert data.faces(32).pixels.shape == (10_000, 3, 32, 32)
+    assert all_faces(32).pixels.shape == (10_000, 3, 32, 32)
+    assert len(data.faces()) == 9000 and len(data.faces("test")) == 1000
+    with pytest.raises(ValueError, match="no split 'all': choose 'train' or 'test'"):
+        data.faces("all")
 
 
 def test_no_face_is_there_twice(faces):
-    for pixels in (faces.pixels, data.faces(32).pixels):
+    for pixels in (faces.pixels, all_faces(32).pixels):
         assert len({face.tobytes() for face in pixels.cpu().numpy()}) == 10_000
 
 
 def test_32_is_the_mean_of_64(faces):
-    small, large = data.faces(32), faces
+    small, large = all_faces(32), faces
     means = torch.nn.functional.avg_pool2d(large.pixels[::20].double(), 2)
     rounding = means - small.pixels[::20]
     assert rounding.min() >= -0.5 and rounding.max() < 0.5
@@ -176,7 +186,7 @@ def test_loads_quickly():
     seconds = []
     for size in (64, 32):
         start = time.perf_counter()
-        data.faces(size)
+        data.faces(size=size)
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 4  # one second on two cores
 
@@ -190,7 +200,7 @@ def test_files_are_small_and_carry_no_date():
 @pytest.mark.parametrize("size", [28, 128, "64", None])
 def test_another_size_is_refused_with_the_way_out(size):
     with pytest.raises(ValueError, match=rf"no faces of size {size!r}: choose 64 or 32; .*interpolate"):
-        data.faces(size)
+        data.faces(size=size)
 
 
 def test_faces_that_do_not_fit_together_are_refused():

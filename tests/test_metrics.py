@@ -191,6 +191,37 @@ def test_what_is_no_digit_is_refused():
         metrics.read_digits(torch.full((5, 1, 28, 28), 255.0))
 
 
+# ------------------------------------------------------------------------------------------- faces
+
+
+def test_the_face_classifier_is_as_good_as_its_card_says():
+    test = data.faces("test")
+    reading = metrics.read_faces(data.to_floats(test.pixels))
+    assert reading.features.shape == (1000, 128) and list(reading.attributes) == list(test.attributes)
+    for name, accuracy in metrics.face_accuracies().items():
+        right = sum(found == true for found, true in zip(reading.attributes[name], test.attributes[name])) / len(test)
+        assert right == pytest.approx(accuracy, abs=3e-3) and accuracy > 0.95, name
+    assert (data.FOLDER / "face_classifier/weights.safetensors").stat().st_size < 1_500_000
+
+
+def test_face_scores_know_faces_from_noise_and_one_kind_from_all():
+    train = data.faces()
+    real = metrics.score_faces(data.to_floats(train.pixels[:1000]))
+    assert real.precision > 0.85 and real.recall > 0.85
+    bald = [index for index, length in enumerate(train.attributes["hair_length"]) if length == "bald"]
+    one_kind = metrics.score_faces(data.to_floats(train.pixels[bald]))
+    assert one_kind.precision > 0.85 and one_kind.recall < 0.3 and one_kind.frechet > 5 * real.frechet
+    noise = metrics.score_faces(torch.rand(1000, 3, 64, 64) * 2 - 1)
+    assert noise.precision < 0.05 and noise.frechet > 20 * real.frechet and noise.kernel > 20 * real.kernel
+
+
+def test_what_is_no_face_is_refused():
+    with pytest.raises(ValueError, match=r"reads faces of shape N×3×64×64, not \(5, 3, 32, 32\)"):
+        metrics.read_faces(torch.zeros(5, 3, 32, 32))
+    with pytest.raises(ValueError, match="largest at 255"):
+        metrics.read_faces(torch.full((5, 3, 64, 64), 255.0))
+
+
 def test_a_damaged_classifier_is_named(tmp_path, monkeypatch):
     (tmp_path / "data/digit_classifier").mkdir(parents=True)
     monkeypatch.setattr(data, "FOLDER", tmp_path / "data")

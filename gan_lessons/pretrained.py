@@ -1,0 +1,58 @@
+"""The long run of lesson 08, bundled: the generator at its milestones, the discriminator it ended with, and cards.
+
+A card tells how a milestone was made and how it scores; tools/pretrain_faces writes both.
+"""
+
+import json
+
+import safetensors.torch
+from torch import nn
+
+from gan_lessons import data, models, runtime
+
+LATENT_SIZE, IMAGE_SHAPE = 100, (3, 64, 64)
+
+
+def new_face_generator() -> nn.Sequential:
+    """The generator of the run before its first turn: z of shape N×100 to faces N×3×64×64 in [-1, 1]."""
+    return models.conv_generator(LATENT_SIZE, IMAGE_SHAPE, 24)
+
+
+def new_face_discriminator() -> nn.Sequential:
+    """The discriminator of the run before its first turn: faces N×3×64×64 in [-1, 1] to N logits."""
+    return models.spectral_discriminator(IMAGE_SHAPE, 16)
+
+
+def face_milestones() -> list[int]:
+    """The numbers of turns after which the run was kept, in order."""
+    return sorted(int(path.stem) for path in (data.FOLDER / "pretrained_faces").glob("*.json"))
+
+
+def face_generator(turns: int | None = None) -> nn.Sequential:
+    """The run's generator (weight average) after so many turns, by default the last: ready on the device, in eval mode.
+
+    Raises ValueError where the run has no such milestone; FileNotFoundError or ValueError for a missing or damaged file.
+    """
+    return _with_weights(new_face_generator(), f"{_milestone(turns)}.safetensors")
+
+
+def face_discriminator() -> nn.Sequential:
+    """The run's discriminator, as it was at the last milestone, on the device, in eval mode. Raises as `face_generator` does."""
+    return _with_weights(new_face_discriminator(), "discriminator.safetensors")
+
+
+def milestone_card(turns: int | None = None) -> dict:
+    """How the milestone after so many turns, by default the last, was made, and its scores. Raises as `face_generator` does."""
+    return json.loads(data.bundled(f"pretrained_faces/{_milestone(turns)}.json").read_text(encoding="utf-8"))
+
+
+def _milestone(turns: int | None) -> int:
+    kept = face_milestones()
+    if turns is not None and turns not in kept:
+        raise ValueError(f"The run was not kept at turn {turns!r}, only at {', '.join(map(str, kept))}.")
+    return kept[-1] if turns is None else turns
+
+
+def _with_weights(network: nn.Sequential, name: str) -> nn.Sequential:
+    network.load_state_dict(safetensors.torch.load_file(data.bundled(f"pretrained_faces/{name}")))
+    return network.to(runtime.device()).eval()

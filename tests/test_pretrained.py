@@ -1,0 +1,93 @@
+"""The bundled long run: what its files hold, that its cards are true, and that its tool goes on after an interruption."""
+
+import hashlib
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from gan_lessons import data, metrics, pretrained, runtime, training
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def faces_from(generator, n, seed=0):
+    return training.generate(generator, torch.randn(n, 100, generator=torch.Generator().manual_seed(seed)).to(runtime.device()))
+
+
+def test_milestones_are_those_of_the_tool_as_far_as_the_run_went():
+    tool = runpy.run_path(str(ROOT / "tools/pretrain_faces"))
+    kept = pretrained.face_milestones()
+    assert len(kept) >= 6 and kept == list(tool["MILESTONES"])[: len(kept)]
+    for turns in kept:
+        card = pretrained.milestone_card(turns)
+        assert card["updates"] == turns and card["command"] == "tools/pretrain_faces"
+        assert card["data_sha256"] == hashlib.sha256((data.FOLDER / "faces/faces.npz").read_bytes()).hexdigest()
+    seconds = [pretrained.milestone_card(turns)["seconds"] for turns in kept]
+    assert seconds == sorted(seconds)
+
+
+def test_all_milestones_together_are_small():
+    assert sum(path.stat().st_size for path in (data.FOLDER / "pretrained_faces").iterdir()) < 12e6
+
+
+@pytest.mark.parametrize("turns", [0, 1000, None])
+def test_scores_are_those_of_the_card(turns):
+    scores = metrics.score_faces(faces_from(pretrained.face_generator(turns), 1000))
+    said = pretrained.milestone_card(turns)["scores"]
+    assert scores.frechet == pytest.approx(said["frechet"], rel=0.03)
+    assert scores.precision == pytest.approx(said["precision"], abs=0.02)
+
+
+def test_the_run_became_better():
+    distances = [pretrained.milestone_card(turns)["scores"]["frechet"] for turns in pretrained.face_milestones()]
+    assert distances[-1] < distances[3] / 1.5 < distances[0] / 5
+
+
+def test_the_discriminator_tells_unseen_faces_from_those_drawn():
+    discriminator = pretrained.face_discriminator()
+    real = training.generate(discriminator, data.to_floats(data.faces("test").pixels[:300]))
+    fake = training.generate(discriminator, faces_from(pretrained.face_generator(), 300))
+    assert real.sigmoid().mean() > fake.sigmoid().mean() + 0.1
+
+
+def test_another_milestone_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match="not kept at turn 123, only at 0, 100, 1000"):
+        pretrained.face_generator(123)
+    with pytest.raises(ValueError, match="not kept at turn '0'"):
+        pretrained.milestone_card("0")
+
+
+@pytest.fixture
+def tool(tmp_path):
+    """The tool, with milestones that are soon reached, in a folder of its own."""
+    names = runpy.run_path(str(ROOT / "tools/pretrain_faces"))["play"].__globals__
+    names.update(MILESTONES=(0, 2, 4), FOLDER=tmp_path / "data", RUN=tmp_path / "run")
+    return names
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(tool, tmp_path):
+    faces, threads = data.faces(), torch.get_num_threads()
+    torch.set_num_threads(1)  # sums in another order are other sums
+    try:
+        for until in (3, 4):
+            game = tool["new_game"]()
+            tool["play"](game, faces, until, tool["resume"](game))
+        last = safetensors.torch.load_file(tmp_path / "data/4.safetensors")
+        card = json.loads((tmp_path / "data/4.json").read_text())
+        tool["RUN"] = tmp_path / "another"
+        game = tool["new_game"]()
+        assert tool["resume"](game) == 0
+        tool["play"](game, faces, 4, 0.0)
+    finally:
+        torch.set_num_threads(threads)
+    again = safetensors.torch.load_file(tmp_path / "data/4.safetensors")
+    assert all(torch.equal(last[name], again[name]) for name in again)
+    assert card["updates"] == 4 and set(card["scores"]) == {"frechet", "kernel", "precision", "recall"}
+    assert sorted(path.name for path in (tmp_path / "data").glob("*.safetensors")) == [
+        "0.safetensors", "2.safetensors", "4.safetensors", "discriminator.safetensors",
+    ]  # fmt: skip
