@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 import numpy
 from IPython import display
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
@@ -47,25 +48,36 @@ def grid(images: Tensor, title: str, columns: int = 8) -> None:
     plt.show()
 
 
+def grid_png(images: Tensor, title: str, columns: int = 8) -> bytes:
+    """The picture that `grid` would show, as the bytes of a PNG file."""
+    # A Figure of its own, not pyplot's: pyplot would show it a second time at the end of the cell.
+    content = io.BytesIO()
+    _grid_figure(Figure, images, title, columns).savefig(content, format="png")
+    return content.getvalue()
+
+
 def _grid_figure(make_figure, images: Tensor, title: str, columns: int) -> Figure:
-    picture = tiles(images, columns)
-    height, width = picture.shape[:2]
+    height, width = tiles(images, columns).shape[:2]
     inches = min(9.0, 0.9 * columns)
     figure = make_figure(figsize=(inches, inches * height / width + 0.45))
     axes = figure.add_subplot()
-    axes.imshow(picture, interpolation="nearest")
+    draw_images(axes, images, columns)
     axes.set_title(title)
-    axes.set_axis_off()
     return figure
+
+
+def draw_images(axes: Axes, images: Tensor, columns: int) -> None:
+    """Draw images N×C×H×W in [-1, 1] into the axes, in rows of `columns`."""
+    axes.imshow(tiles(images, columns), interpolation="nearest")
+    axes.set_axis_off()
 
 
 def side_by_side(sets: Mapping[str, Tensor], title: str, columns: int = 8) -> None:
     """Show several image sets N×C×H×W in [-1, 1] next to each other, each under its name."""
     figure, panels = plt.subplots(1, len(sets), figsize=(11, 11 / len(sets) + 0.9), squeeze=False)
     for axes, (name, images) in zip(panels[0], sets.items()):
-        axes.imshow(tiles(images, columns), interpolation="nearest")
+        draw_images(axes, images, columns)
         axes.set_title(name)
-        axes.set_axis_off()
     figure.suptitle(title)
     plt.show()
 
@@ -73,10 +85,16 @@ def side_by_side(sets: Mapping[str, Tensor], title: str, columns: int = 8) -> No
 def bars(heights: Tensor, title: str, xlabel: str, ylabel: str, level: float) -> None:
     """Show a bar for each of the heights (N), numbered from 0, with a dotted line at the level to compare with."""
     figure, axes = plt.subplots(figsize=(10, 3.2))
+    draw_bars(axes, heights, level)
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    plt.show()
+
+
+def draw_bars(axes: Axes, heights: Tensor, level: float) -> None:
+    """Draw a bar for each of the heights (N) into the axes, and a dotted line at the level."""
     axes.bar(range(len(heights)), heights.tolist(), color=FAKE)
     axes.axhline(level, color="grey", linestyle=":")
-    axes.set(xticks=range(len(heights)), xlabel=xlabel, ylabel=ylabel, title=title)
-    plt.show()
+    axes.set(xticks=range(len(heights)))
 
 
 def evolution(snapshots: Mapping[int, Tensor], title: str, columns: int = 12) -> None:
@@ -94,16 +112,10 @@ def evolution(snapshots: Mapping[int, Tensor], title: str, columns: int = 12) ->
 def curves(history: History, title: str, smooth: int = 50) -> None:
     """Show both losses, and D(x) beside D(G(z)), over the turns; thin lines are raw, thick ones a running mean."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.3))
-    for name, colour, label in (
-        ("discriminator_loss", DISCRIMINATOR, "D's loss"),
-        ("generator_loss", FAKE, "G's loss"),
-    ):
-        _smoothed(left, history, name, colour, label, smooth)
-    left.set(xlabel="turn", ylabel="loss", title="Losses")
-    for name, colour, label in (("real_p", REAL, "D(x), real"), ("fake_p", FAKE, "D(G(z)), fake")):
-        _smoothed(right, history, name, colour, label, smooth)
-    right.axhline(0.5, color="grey", linewidth=1, linestyle=":")
-    right.set(xlabel="turn", ylabel="mean probability", ylim=(0, 1), title="What D believes")
+    draw_losses(left, history, smooth)
+    left.set(title="Losses")
+    draw_beliefs(right, history, smooth)
+    right.set(title="What D believes")
     for axes in (left, right):
         # Below the axes, where no curve can run through it.
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
@@ -111,11 +123,26 @@ def curves(history: History, title: str, smooth: int = 50) -> None:
     plt.show()
 
 
-def _smoothed(axes, history: History, name: str, colour: str, label: str, smooth: int) -> None:
+def draw_losses(axes: Axes, history: History, smooth: int = 50) -> None:
+    """Draw both losses into the axes, labelled; thin lines are raw, thick ones a running mean."""
+    _smoothed(axes, history, "discriminator_loss", DISCRIMINATOR, "D's loss", smooth)
+    _smoothed(axes, history, "generator_loss", FAKE, "G's loss", smooth)
+    axes.set(xlabel="turn", ylabel="loss")
+
+
+def draw_beliefs(axes: Axes, history: History, smooth: int = 50) -> None:
+    """Draw D(x) and D(G(z)) into the axes, labelled; thin lines are raw, thick ones a running mean."""
+    _smoothed(axes, history, "real_p", REAL, "D(x), real", smooth)
+    _smoothed(axes, history, "fake_p", FAKE, "D(G(z)), fake", smooth)
+    axes.axhline(0.5, color="grey", linewidth=1, linestyle=":")
+    axes.set(xlabel="turn", ylabel="mean probability", ylim=(0, 1))
+
+
+def _smoothed(axes: Axes, history: History, name: str, colour: str, label: str, smooth: int) -> None:
     turns, values = numpy.array(history.column("turn")), numpy.array(history.column(name))
-    window = min(smooth, len(values))
+    window, sums = max(1, min(smooth, len(values))), numpy.cumsum([0, *values])
     axes.plot(turns, values, color=colour, alpha=0.2, linewidth=0.8)
-    axes.plot(turns[window - 1 :], numpy.convolve(values, numpy.ones(window) / window, "valid"), color=colour, label=label)
+    axes.plot(turns[window - 1 :], (sums[window:] - sums[:-window]) / window, color=colour, label=label)
 
 
 class Screen:
@@ -126,10 +153,11 @@ class Screen:
 
     def show(self, images: Tensor, title: str, columns: int = 8) -> None:
         """Put images N×C×H×W in [-1, 1] onto the screen, in the place of what was there."""
-        # A Figure of its own, not pyplot's: pyplot would show it a second time at the end of the cell.
-        content = io.BytesIO()
-        _grid_figure(Figure, images, title, columns).savefig(content, format="png")
-        picture = display.Image(content.getvalue())
+        self.put(grid_png(images, title, columns))
+
+    def put(self, content: bytes) -> None:
+        """Put a picture, the bytes of a PNG file, onto the screen, in the place of what was there."""
+        picture = display.Image(content)
         if self._handle is None:
             self._handle = display.display(picture, display_id=True)
         else:

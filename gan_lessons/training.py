@@ -178,7 +178,7 @@ class Game:
         Raises Diverged for a loss that is not finite, ValueError for real images of the wrong shape or type.
         """
         while self.turns < until:
-            with _interrupts_held_back() as interrupts:
+            with interrupts_held_back() as interrupts:
                 self._turn(draw)
             yield self.turns
             if interrupts:
@@ -218,7 +218,7 @@ class Game:
 
     def save(self, path: str | Path) -> None:
         """Write a checkpoint (safetensors, with JSON in its header), whole or not at all."""
-        with _interrupts_held_back() as interrupts:
+        with interrupts_held_back() as interrupts:
             tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in self._tensors().items()}
             header = {"format": CHECKPOINT_FORMAT, "game": json.dumps({"turns": self.turns, **self.settings})}
             runtime.write_whole(path, safetensors.torch.save(tensors, header))
@@ -236,7 +236,7 @@ class Game:
         if about != self.settings:
             raise CheckpointError(f"{path} was written by a game with {about}, but this game has {self.settings}.")
         self._check_fit(path, tensors)
-        with _interrupts_held_back() as interrupts:
+        with interrupts_held_back() as interrupts:
             for name, network in self._networks().items():
                 network.load_state_dict(_below(name, tensors))
             for name, optimizer in self._optimizers().items():
@@ -299,7 +299,7 @@ def _check_real(real: Tensor, fake: Tensor) -> None:
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[list[int]]:
+def interrupts_held_back() -> Iterator[list[int]]:
     """Collect interrupts (SIGINT) while the block runs, so that what it changes is changed as a whole.
 
     Only the main thread receives signals; elsewhere this does nothing.

@@ -1,7 +1,7 @@
-"""Things to move by hand: each answers at once, since every picture has been drawn before.
+"""Things to move by hand: each answers at once, from pictures drawn before or from a generator that is quick.
 
 Only what ipywidgets 7.7 and 8.1 share is used. Where widgets are not drawn (GitHub, paper), each says in
-words what it is.
+words what it is, and shows a picture in its place.
 """
 
 import html
@@ -16,18 +16,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from gan_lessons.latent_widgets import latent_sliders, morph, teach_direction, time_travel
+from gan_lessons.panel import Panel
+
+__all__ = ["film", "frame_slider", "latent_sliders", "morph", "teach_direction", "time_travel"]
+
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-
-
-class Panel(ipywidgets.VBox):
-    """Widgets on top of each other, with words that stand in for them where widgets are not drawn."""
-
-    def __init__(self, children: list[ipywidgets.Widget], words: str) -> None:
-        super().__init__(children)
-        self._words = words
-
-    def __repr__(self) -> str:
-        return self._words
 
 
 def film(figure: Figure, draw: Callable[[Any], Iterable[Artist]], places: Iterable[Any]) -> list[bytes]:
@@ -80,7 +74,8 @@ def frame_slider(pictures: Mapping[str, bytes], description: str, captions: Mapp
 
     slider.observe(follow, names="value")
     words = f"[A slider over {len(pictures)} pictures, {description}: run the notebook to move it.]"
-    return Panel([slider, picture, caption], words)
+    middle = list(pictures.values())[len(pictures) // 2]
+    return Panel([slider, picture, caption], words, still=lambda: middle)
 
 
 def _check_pictures(pictures: Mapping[str, bytes]) -> None:

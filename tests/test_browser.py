@@ -1,5 +1,6 @@
 """The lessons as a reader sees them: JupyterLab in a real browser, with screenshots kept in test-artefacts/."""
 
+import io
 import os
 import re
 import shutil
@@ -8,13 +9,27 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
+import nbformat
+import numpy
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTEFACTS = ROOT / "test-artefacts"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+DRAWN = "from drawn_faces import DrawnFaces\nfrom gan_lessons import widgets\n\ngenerator = DrawnFaces()"
+NAMED = """{name: d for name, d in zip(("skin", "smile", "eyes", "width", "hair"), generator.traits.weight)}"""
+PANELS = {
+    "sliders": f"widgets.latent_sliders(generator, {NAMED})",
+    "sixteen": f"widgets.latent_sliders(generator, {NAMED}, faces=16)",
+    "time": "widgets.time_travel({100: DrawnFaces(seed=1), 1000: DrawnFaces(seed=2), 20000: generator})",
+    "morph": "widgets.morph(generator)",
+    "teach": "panel = widgets.teach_direction(generator)\npanel",
+}
 
 pytestmark = [
     pytest.mark.browser,
@@ -22,40 +37,77 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """A JupyterLab of its own on a copy of the notebooks; gives its address."""
-    folder = tmp_path_factory.mktemp("lab")
-    shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns("runs", ".ipynb_checkpoints"))
+@contextmanager
+def jupyterlab(folder):
+    """A JupyterLab of its own on this folder; gives its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", f"--port={port}"]
     command += ["--ServerApp.ip=127.0.0.1", "--IdentityProvider.token=", "--ServerApp.password="]
-    environment = os.environ | {"JUPYTER_CONFIG_DIR": str(folder / "config"), "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")}
+    own = {"JUPYTER_CONFIG_DIR": folder / "config", "JUPYTERLAB_SETTINGS_DIR": folder / "settings"}
+    environment = os.environ | {name: str(place) for name, place in own.items()}
     server = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
+    try:
+        yield answering(f"http://127.0.0.1:{port}")
+    finally:  # a server left behind would keep its kernels
+        server.terminate()
+        server.wait(20)
+
+
+def answering(address):
+    """The address, once the server there answers."""
     for _ in range(120):
         try:
             urllib.request.urlopen(f"{address}/api", timeout=5).close()
             break
         except OSError:
             time.sleep(0.5)
-    yield address
-    server.terminate()
-    server.wait(20)
+    return address
 
 
-@pytest.fixture(scope="module")
-def browser():
+@contextmanager
+def chromium():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         options = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
         options += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield chromium
-        chromium.close()
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def write_notebook(path, *sources):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    path.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, path)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A copy of the notebooks, and notebooks with a panel each."""
+    folder = tmp_path_factory.mktemp("lab")
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns("runs", ".ipynb_checkpoints"))
+    shutil.copy(ROOT / "tests" / "drawn_faces.py", folder / "notebooks")
+    for name, panel in PANELS.items():
+        write_notebook(folder / "notebooks" / f"{name}.ipynb", DRAWN, panel)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lab(folder):
+    with jupyterlab(folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
@@ -147,6 +199,138 @@ def test_lesson_02_slider_follows_the_arrow_keys(page, lab):
     for _ in range(4):
         page.keyboard.press("ArrowLeft")
     assert shown("0.00") == start
+
+
+def open_panel(page, lab, name):
+    """Open the notebook with this panel and run it; gives the panel. From here on an error in the console fails the test."""
+    page.on("console", lambda message: page.errors.append(message.text) if message.type == "error" else None)
+    open_lesson(page, lab, f"{name}.ipynb")
+    run_cells(page, 2)
+    panel = page.locator(".jp-OutputArea-output > .widget-vbox, .jp-OutputArea-output .lm-Panel > .widget-vbox").first
+    panel.locator("img").first.wait_for()
+    panel.evaluate("panel => panel.scrollIntoView()")
+    return panel
+
+
+def picture_that(panel, words):
+    """What the reader sees of the picture whose text is these words (or has this pattern), as pixels height×width×3."""
+    image = panel.get_by_role("img", name=words, exact=True)
+    image.wait_for()
+    image.evaluate("image => image.decode()")
+    return numpy.asarray(Image.open(io.BytesIO(image.screenshot())).convert("RGB"))
+
+
+def different(a, b):
+    return a.shape != b.shape or (a != b).any()
+
+
+def slider_of(panel, name):
+    return panel.locator(".widget-slider").filter(has_text=name).get_by_role("slider")
+
+
+def press(page, key, times=1):
+    for _ in range(times):
+        page.keyboard.press(key)
+
+
+def test_latent_sliders_follow_keyboard_and_mouse(page, lab):
+    panel = open_panel(page, lab, "sliders")
+    start = picture_that(panel, "A face, all sliders at 0")
+    assert min(start.shape[:2]) >= 256
+    assert panel.locator("img").evaluate("image => getComputedStyle(image).imageRendering") == "pixelated"
+    slider_of(panel, "skin").focus()
+    press(page, "Tab", 2)  # over the number beside the slider, which can be typed into
+    press(page, "ArrowLeft", 20)
+    frown = picture_that(panel, "A face moved by smile -2.0")
+    assert different(frown, start)
+    screenshot(page, "latent_sliders_moved")
+    press(page, "ArrowRight", 20)
+    assert not different(picture_that(panel, "A face, all sliders at 0"), start)
+    handle = slider_of(panel, "smile").bounding_box()
+    page.mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(handle["x"] - 400, handle["y"], steps=20)
+    page.mouse.up()
+    assert different(picture_that(panel, "A face moved by smile -3.0"), start)
+
+
+def test_faces_are_kept_returned_to_and_saved(page, lab, folder):
+    panel = open_panel(page, lab, "sliders")
+    picture_that(panel, "A face, all sliders at 0")
+    slider_of(panel, "smile").focus()
+    press(page, "ArrowLeft", 20)
+    frown = picture_that(panel, "A face moved by smile -2.0")
+    panel.get_by_role("button", name="Keep").click()
+    kept = panel.get_by_role("button", name="Return to: A face moved by smile -2.0")
+    kept.wait_for()
+    panel.get_by_role("button", name="Random face").click()
+    another = picture_that(panel, "A face, all sliders at 0")
+    panel.get_by_role("button", name="Save as PNG").click()
+    panel.get_by_text("Saved as face_1.png in").wait_for()
+    saved = Image.open(folder / "notebooks" / "face_1.png").resize(another.shape[1::-1])
+    assert abs(numpy.asarray(saved).astype(int) - another).mean() < 3, "what is saved is what is seen"
+    assert abs(frown.astype(int) - another).mean() > 10
+    kept.focus()
+    page.keyboard.press("Enter")
+    assert not different(picture_that(panel, "A face moved by smile -2.0"), frown)
+    screenshot(page, "kept_faces")
+
+
+@pytest.mark.parametrize(("name", "size"), [("projector", (700, 500)), ("small", (1024, 768))])
+def test_sliders_and_picture_stay_side_by_side(page, lab, name, size):
+    panel = open_panel(page, lab, "sixteen")
+    page.set_viewport_size({"width": size[0], "height": size[1]})  # 1400×1000 at 200 % is 700×500
+    if size[0] < 1000:
+        page.keyboard.press("Control+b")  # the file browser away, as on any projector
+    page.wait_for_timeout(1000)
+    panel.evaluate("panel => panel.scrollIntoView()")
+    slider, image = slider_of(panel, "skin").bounding_box(), panel.locator("img").bounding_box()
+    screenshot(page, f"latent_sliders_{name}")
+    assert image["width"] >= 240 and image["x"] > slider["x"]
+    assert image["x"] + image["width"] <= size[0] and abs(image["y"] - slider["y"]) < 60
+
+
+def test_time_travel_shows_an_earlier_generator_and_comes_back(page, lab):
+    panel = open_panel(page, lab, "time")
+    end = picture_that(panel, "A face, all sliders at 0, after 20,000 updates")
+    slider_of(panel, "updates").focus()
+    press(page, "ArrowLeft", 2)
+    assert different(picture_that(panel, "A face, all sliders at 0, after 100 updates"), end)
+    screenshot(page, "time_travel")
+    press(page, "ArrowRight", 2)
+    assert not different(picture_that(panel, "A face, all sliders at 0, after 20,000 updates"), end)
+
+
+def test_a_morph_moves_and_changes_its_way(page, lab):
+    panel = open_panel(page, lab, "morph")
+    middle = picture_that(panel, re.compile("t = 0.50, on the arc"))
+    slider_of(panel, "t").focus()
+    press(page, "End")
+    assert different(picture_that(panel, re.compile("t = 1.00, on the arc")), middle)
+    press(page, "ArrowLeft", 25)
+    assert not different(picture_that(panel, re.compile("t = 0.50, on the arc")), middle)
+    panel.get_by_role("button", name="straight (lerp)").click()
+    strip = panel.get_by_role("img", name=re.compile("nine faces, on the straight line"))
+    strip.wait_for()
+    screenshot(page, "morph")
+
+
+def test_clicked_faces_become_a_slider(page, lab):
+    panel = open_panel(page, lab, "teach")
+    for number in (1, 3, 9):
+        panel.get_by_role("button", name=f"Face {number}, not marked", exact=True).click()
+    panel.get_by_role("button", name="Face 10, not marked", exact=True).focus()
+    page.keyboard.press("Space")
+    panel.get_by_text("4 of 24 faces are marked.").wait_for()
+    panel.get_by_label("What is it?").fill("smile")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    panel.get_by_text("There is a slider 'smile' below, found from 4 marked faces of 24.").wait_for()
+    smiling = picture_that(panel, "A face moved by smile +2.0")
+    slider_of(panel, "smile").focus()
+    press(page, "ArrowLeft", 40)
+    assert different(picture_that(panel, "A face moved by smile -2.0"), smiling)
+    screenshot(page, "taught_direction")
 
 
 def test_no_popup_asks_for_news(page, lab):

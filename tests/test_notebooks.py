@@ -147,6 +147,28 @@ def test_lesson_07_builds_the_packages_networks():
     assert torch.allclose(*(discriminator(images[0]) for discriminator in pairs[1]), atol=1e-5)
 
 
+def test_lesson_08_builds_the_packages_discriminator_and_shifts_as_it_does():
+    scope = definitions(ROOT / "notebooks/08_dcgan_faces.ipynb", "down", "face_discriminator", "RandomShift")
+    mine, its = scope["face_discriminator"](4), models.spectral_discriminator((3, 64, 64), 4)
+    its.load_state_dict(mine.state_dict())
+    images = torch.rand(6, 3, 64, 64) * 2 - 1
+    assert torch.allclose(mine(images), its(images), atol=1e-5)
+    shifted = []
+    for shift in (scope["RandomShift"](3), models.RandomShift(3)):
+        torch.manual_seed(5)
+        shifted.append(shift(images))
+    assert torch.equal(*shifted)
+
+
+def test_lesson_08_finds_the_largest_singular_value():
+    scope = definitions(ROOT / "notebooks/08_dcgan_faces.ipynb", "power_iteration")
+    torch.manual_seed(0)
+    matrix = torch.randn(5, 9)
+    found, v = scope["power_iteration"](matrix, torch.randn(9), 200)
+    assert found == pytest.approx(torch.linalg.svdvals(matrix)[0].item(), rel=1e-5)
+    assert (matrix @ v).norm() == pytest.approx(found.item(), rel=1e-5)
+
+
 def test_lesson_07_stamps_as_torch_does():
     scope = definitions(ROOT / "notebooks/07_dcgan_digits.ipynb", "transposed_convolution")
     torch.manual_seed(0)

@@ -1,0 +1,172 @@
+#!/usr/bin/env python
+"""Measure every lesson, from kernel start to kernel end, and write the figures wherever they are told.
+
+usage: benchmarks/series.py [--repeats N] [LESSON …]     (numbers such as 04; without them all lessons and solutions)
+       benchmarks/series.py --write                      measure nothing, only write what series.json has
+
+Writes benchmarks/series.json, the columns "minutes on two cores" and "memory" of the README's table, and the classroom
+table in docs/teaching.md. Wants a quiet machine with two cores, and Linux, which tells a process's peak memory. The
+notebooks stay as they are. Fails where a bar is missed: 2 GB a kernel, 15 minutes for the whole series.
+"""
+
+import argparse
+import json
+import math
+import os
+import re
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+from gan_lessons import __main__ as doctor  # noqa: E402
+from gan_lessons import runtime  # noqa: E402
+
+MEMORY_BAR, TIME_BAR = 2000, 15 * 60  # MB for each kernel; seconds for the whole series
+STUDENTS, SLOT = 30, 50  # a class, and the minutes of its slot
+BLOCK = re.compile(r"(<!-- written by benchmarks/series.py -->\n).*(<!-- end -->\n)", flags=re.DOTALL)
+
+# ----------------------------------------------------------------------------------------- measuring
+
+
+def measure(path: Path) -> dict[str, float]:
+    """Run a notebook in a kernel of its own: wall and CPU seconds, and the kernel's peak memory in MB."""
+    used = {}
+    client = NotebookClient(
+        nbformat.read(path, as_version=4),
+        timeout=900,
+        kernel_name="python3",
+        resources={"metadata": {"path": path.parent}},
+        # After each cell, since after the last one the kernel is gone.
+        on_cell_executed=lambda **_: used.update(process(client.km.provisioner.pid)),
+    )
+    started = time.monotonic()
+    client.execute()
+    return {"seconds": round(time.monotonic() - started, 1), **used}
+
+
+def process(pid: int) -> dict[str, float]:
+    """CPU seconds and peak resident memory in MB of a living process, from Linux's /proc."""
+    # Not ru_maxrss: a child begins with the peak of the process that it was forked from.
+    status = Path(f"/proc/{pid}/status").read_text()
+    peak = int(re.search(r"^VmHWM:\s+(\d+) kB", status, flags=re.M)[1]) * 1024 / 1e6
+    user, system = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+    return {"cpu_seconds": round((int(user) + int(system)) / os.sysconf("SC_CLK_TCK"), 1), "peak_mb": math.ceil(peak)}
+
+
+def repeated(path: Path, repeats: int) -> dict:
+    """The notebook's wall seconds each time, the median of its CPU seconds, and the highest peak."""
+    runs = [measure(path) for _ in range(repeats)]
+    result = {
+        "seconds": [run["seconds"] for run in runs],
+        "cpu_seconds": statistics.median(run["cpu_seconds"] for run in runs),
+        "peak_mb": max(run["peak_mb"] for run in runs),
+    }
+    print(f"{path.relative_to(ROOT)}: {result}", flush=True)
+    return result
+
+
+def here() -> dict:
+    """This machine, in words and in the probe that `python -m gan_lessons` compares machines by."""
+    machine = f"{doctor.processor()}, {os.cpu_count()} cores"
+    return {"machine": machine, "versions": runtime.report(), "probe_ms": round(doctor.probe(), 2)}
+
+
+def measured(words: list[str], repeats: int) -> dict:
+    """All measurements, or the former ones of this machine with those that the words name taken anew."""
+    series = here() | {"lessons": {}, "solutions": {}}
+    if words:
+        former = load()
+        if (former["machine"], former["versions"]) != (series["machine"], series["versions"]):
+            sys.exit(f"series.json is from {former['machine']} and {former['versions']}: measure all lessons here.")
+        series |= {kind: former[kind] for kind in ("lessons", "solutions")}
+    for kind, folder in (("lessons", "notebooks"), ("solutions", "notebooks/solutions")):
+        for path in sorted((ROOT / folder).glob("[0-9]*.ipynb")):
+            if not words or path.name[:2] in words:
+                series[kind][path.stem] = repeated(path, repeats)
+        series[kind] = dict(sorted(series[kind].items()))
+    return series
+
+
+def missed_bars(series: dict) -> list[str]:
+    """A sentence for each bar that the measurements miss."""
+    every = {**series["lessons"], **{f"solutions/{name}": result for name, result in series["solutions"].items()}}
+    total = sum(statistics.median(result["seconds"]) for result in every.values())
+    missed = [f"{name} takes {result['peak_mb']} MB." for name, result in every.items() if result["peak_mb"] > MEMORY_BAR]
+    return missed + ([f"The whole series takes {total / 60:.1f} minutes."] if total > TIME_BAR else [])
+
+
+# ------------------------------------------------------------------------------------------- writing
+
+
+def minutes(result: dict) -> str:
+    """Wall time in minutes, rounded up to halves: ½, 1, 1½, …"""
+    halves = math.ceil(statistics.median(result["seconds"]) / 30)
+    return f"{halves // 2 or ''}{'½' if halves % 2 else ''}"
+
+
+def gigabytes(megabytes: float) -> str:
+    """Rounded up to a tenth."""
+    return f"{math.ceil(megabytes / 100) / 10:.1f} GB"
+
+
+def with_columns(readme: str, series: dict) -> str:
+    """The README with the minutes and the memory in the third and fourth of the five columns of each lesson's row."""
+
+    def filled(row: re.Match) -> str:
+        result = series["lessons"].get(row["name"])
+        return f"{row['before']} {minutes(result)} | {gigabytes(result['peak_mb'])} |" if result else row[0]
+
+    row = r"^(?P<before>\| \[[^]]*\]\(notebooks/(?P<name>\w+)\.ipynb\) \|[^|\n]*\|)[^|\n]*\|[^|\n]*\|(?=[^|\n]*\|$)"
+    return re.sub(row, filled, readme, flags=re.M)
+
+
+def classroom(series: dict) -> str:
+    """The table for teachers: what a lesson takes, and what a class that runs it within one slot needs."""
+    lines = [
+        f"| lesson | minutes | core minutes | memory | cores for {STUDENTS} students | memory for {STUDENTS} students |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, result in series["lessons"].items():
+        core_minutes, peak = result["cpu_seconds"] / 60, result["peak_mb"]
+        cells = [name, minutes(result), f"{core_minutes:.1f}", gigabytes(peak)]
+        cells += [str(math.ceil(STUDENTS * core_minutes / SLOT)), gigabytes(STUDENTS * peak)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", f"Measured on {series['machine']}; {series['versions']}.", ""])
+
+
+def with_classroom(page: str, series: dict) -> str:
+    """The teachers' page with the table between its two marks."""
+    return BLOCK.sub(lambda block: f"{block[1]}\n{classroom(series)}\n{block[2]}", page)
+
+
+def load() -> dict:
+    return json.loads(doctor.SERIES.read_text(encoding="utf-8"))
+
+
+def write(series: dict) -> None:
+    runtime.write_whole(doctor.SERIES, (json.dumps(series, indent=1, ensure_ascii=False) + "\n").encode())
+    for name, fill in (("README.md", with_columns), ("docs/teaching.md", with_classroom)):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        runtime.write_whole(ROOT / name, fill(text, series).encode())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lessons", nargs="*", metavar="LESSON")
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    series = load() if options.write else measured(options.lessons, options.repeats)
+    write(series)
+    print(*missed_bars(series), sep="\n")
+    return bool(missed_bars(series))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

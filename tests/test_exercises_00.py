@@ -1,0 +1,94 @@
+"""Every check of lesson 00 takes the right answer, and refuses plausible wrong ones by naming the mistake."""
+
+import math
+import re
+
+import pytest
+import torch
+
+from gan_lessons.exercises import lesson_00
+
+
+def moved_in_place(z, direction, amount):
+    z += amount * direction / direction.norm()
+    return z
+
+
+def right_about(critic, real, fake):
+    return ((critic(real) > 0).sum() + (critic(fake) < 0).sum()) / (len(real) + len(fake))
+
+
+def counted(critic, real, fake):
+    return (critic(real) > 0).sum() + (critic(fake) < 0).sum()
+
+
+def took_for_real(critic, real, fake):
+    return (torch.cat([critic(real), critic(fake)]) > 0).float().mean()
+
+
+def mean_of_two(critic, real, fake):
+    return ((critic(real) > 0).float().mean() + (critic(fake) < 0).float().mean()) / 2
+
+
+def border_at_half(critic, real, fake):
+    return ((critic(real) > 0.5).sum() + (critic(fake) < 0.5).sum()) / (len(real) + len(fake))
+
+
+def probability_above_zero(critic, real, fake):
+    return ((critic(real).sigmoid() > 0).sum() + (critic(fake).sigmoid() < 0).sum()) / (len(real) + len(fake))
+
+
+def spiral(n):
+    t = 10 * torch.rand(n)
+    return torch.stack([t.cos(), t.sin()], dim=1) * t[:, None] / 8
+
+
+def same_each_time(n):
+    t = torch.linspace(0, 2 * math.pi, n)
+    return torch.stack([t.cos(), t.sin()], dim=1)
+
+
+CASES = [
+    ("check_numbers", 64 * 64 * 3, "Right. 12 288"),
+    ("check_numbers", 64 * 64, "counts the pixels"),
+    ("check_numbers", 131, "You added"),
+    ("check_numbers", 100, "100 is what the generator is given"),
+    ("check_numbers", 64 * 63 * 3, "is not rows"),
+    ("check_numbers", "12288", "of type str"),
+    ("check_numbers", ..., "Not attempted yet"),
+    ("check_moved", lambda z, direction, amount: z + amount * direction / direction.norm(), "Right. That is a slider"),
+    ("check_moved", lambda z, direction, amount: z + amount * direction, "too far.*length 5"),
+    ("check_moved", lambda z, direction, amount: z - amount * direction / direction.norm(), "the other way"),
+    ("check_moved", lambda z, direction, amount: z + direction / direction.norm(), "whatever the amount"),
+    ("check_moved", lambda z, direction, amount: amount * direction / direction.norm(), "the step alone"),
+    ("check_moved", lambda z, direction, amount: z + amount * direction / direction.abs().sum(), "sum of squares"),
+    ("check_moved", lambda z, direction, amount: z, "Nothing has moved"),
+    ("check_moved", moved_in_place, "z itself has changed"),
+    ("check_moved", lambda z, direction, amount: ..., "Not attempted yet"),
+    ("check_share_right", right_about, "Right. 1 would be"),
+    ("check_share_right", lambda *all: right_about(*all).item(), "Right. 1 would be"),
+    ("check_share_right", counted, "counts them. Divide"),
+    ("check_share_right", took_for_real, "takes for real"),
+    ("check_share_right", mean_of_two, "mean of two shares"),
+    ("check_share_right", border_at_half, "lies at 0, not at 0.5"),
+    ("check_share_right", probability_above_zero, "above 0 for every picture"),
+    ("check_share_right", lambda critic, real, fake: (critic(real) > 0).float().mean(), "real pictures alone"),
+    ("check_share_right", lambda *all: 1 - right_about(*all), "Upside down"),
+    ("check_share_right", lambda critic, real, fake: critic(real) > 0, "of type Tensor"),
+    ("check_share_right", lambda critic, real, fake: ..., "Not attempted yet"),
+    ("check_shape", spiral, "Right. Put it"),
+    ("check_shape", lambda n: torch.rand(n, 2), "Right. Put it"),
+    ("check_shape", same_each_time, "the very same points"),
+    ("check_shape", lambda n: spiral(n).T, "stack with dim=1"),
+    ("check_shape", lambda n: 10 * spiral(n), "fits between"),
+    ("check_shape", lambda n: spiral(500), "Asked for 7 points"),
+    ("check_shape", lambda n: torch.rand(n, 2) * torch.tensor([1.0, 0.0]), "straight line"),
+    ("check_shape", lambda n: torch.rand(n), "have the shape"),
+    ("check_shape", lambda n: ..., "Not attempted yet"),
+]
+
+
+@pytest.mark.parametrize(("check", "answer", "says"), CASES)
+def test_verdict(check, answer, says, capsys):
+    getattr(lesson_00, check)(answer)
+    assert re.search(says, capsys.readouterr().out)

@@ -1,0 +1,93 @@
+"""The students' zip: complete, without a solution in it, the same each time, and graded by nbgrader's rules."""
+
+import hashlib
+import os
+import re
+import runpy
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOL = runpy.run_path(str(ROOT / "tools/handout"))
+LESSONS = [name for name in TOOL["names"]() if re.fullmatch(r"notebooks/\d\d_\w+\.ipynb", name)]
+
+
+def students(name):
+    return nbformat.reads(TOOL["content"](name).decode(), 4)
+
+
+def is_exercise(cell):
+    return "exercise" in cell.metadata.get("tags", [])
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    """The zip, unpacked."""
+    folder = tmp_path_factory.mktemp("students")
+    TOOL["pack"](folder / "zip")
+    with zipfile.ZipFile(folder / "zip") as archive:
+        archive.extractall(folder)
+    return folder / "gan-lessons"
+
+
+@pytest.mark.slow
+def test_the_same_checkout_gives_the_same_bytes(unpacked, tmp_path):
+    TOOL["pack"](tmp_path / "again.zip")
+    digests = [hashlib.sha256(path.read_bytes()).digest() for path in (unpacked.parent / "zip", tmp_path / "again.zip")]
+    assert digests[0] == digests[1]
+    assert [path.name for path in tmp_path.iterdir()] == ["again.zip"]
+
+
+@pytest.mark.slow
+def test_it_is_complete(unpacked, tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(unpacked), "XDG_CACHE_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "gan_lessons"]
+    doctor = subprocess.run(command, cwd=unpacked, env=environment, capture_output=True, text=True)
+    assert doctor.returncode == 0, doctor.stdout + doctor.stderr
+    assert str(unpacked / "data") in doctor.stdout
+    makefile = (unpacked / "Makefile").read_text()
+    (needed,) = re.findall(r"^\$\(READY\): (.*)$", makefile, flags=re.M)
+    assert all((unpacked / name).exists() for name in [*needed.split(), "README.md", "LICENSE", "environment.yml"])
+    assert sorted(path.name for path in (unpacked / "notebooks").iterdir()) == [Path(name).name for name in LESSONS]
+
+
+def test_no_solution_is_in_it():
+    text = "".join(TOOL["content"](name).decode() for name in LESSONS)
+    assert not any(name.startswith(("notebooks/solutions", "tests/")) for name in TOOL["names"]())
+    for path in sorted((ROOT / "notebooks/solutions").glob("*.ipynb")):
+        for cell in nbformat.read(path, 4).cells:
+            if cell.cell_type == "code" and "check_" in cell.source:
+                answer = nbformat.writes(nbformat.v4.new_notebook(cells=[cell])).split('"source": [')[1].split("]\n")[0]
+                assert answer.strip() not in text, path.name
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_nothing_is_run_and_nothing_else_is_changed(name):
+    committed, handed_out = nbformat.read(ROOT / name, 4), students(name)
+    assert [cell.source for cell in handed_out.cells] == [cell.source for cell in committed.cells]
+    for old, new in zip(committed.cells, handed_out.cells):
+        assert "nbgrader" not in old.metadata
+        assert not new.get("outputs") and new.get("execution_count") is None
+        new.metadata.pop("nbgrader", None)
+        assert new.metadata == old.metadata
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_exercises_keep_the_rules_of_nbgraders_schema_3(name):
+    cells = students(name).cells
+    assert [is_exercise(cell) for cell in cells] == ["nbgrader" in cell.metadata for cell in cells]
+    graded = [cell.metadata.nbgrader for cell in cells if "nbgrader" in cell.metadata]
+    kinds = {"schema_version": int, "points": int, "grade_id": str, "cell_type": str}
+    kinds |= dict.fromkeys(["grade", "solution", "locked", "task"], bool)
+    for each in graded:
+        assert {key: type(value) for key, value in each.items()} == kinds
+        assert each.schema_version == 3 and each.points >= 0 and each.cell_type == "code"
+        assert re.fullmatch(r"[a-zA-Z0-9_\-]+", each.grade_id)
+        # Graded by a person: nbgrader would overwrite, or lock, what is graded and no solution.
+        assert (each.grade, each.solution, each.locked, each.task) == (True, True, False, False)
+    assert len({each.grade_id for each in graded}) == len(graded) >= 3

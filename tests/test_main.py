@@ -1,0 +1,104 @@
+"""`python -m gan_lessons` says what is broken and how to mend it, and promises nothing that was not measured."""
+
+import importlib.metadata
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from gan_lessons import __main__ as doctor
+from gan_lessons import data, runtime
+
+
+@pytest.fixture
+def bundle(tmp_path, monkeypatch):
+    """A copy of the bundled files, nothing unpacked, and a made-up table of times."""
+    folder = tmp_path / "data"
+    shutil.copytree(data.FOLDER, folder, ignore=shutil.ignore_patterns("*-ubyte", "*.md"))
+    monkeypatch.setattr(data, "FOLDER", folder)
+    monkeypatch.setattr(doctor, "SERIES", tmp_path / "series.json")
+    return folder
+
+
+def run(capsys, *words):
+    status = doctor.main(list(words))
+    return status, capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_all_is_well_wherever_it_is_started(tmp_path):
+    run = subprocess.run([sys.executable, "-m", "gan_lessons"], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "BROKEN" not in run.stdout and run.stderr == ""
+    assert torch.__version__.split("+")[0] in run.stdout and runtime.device_name() in run.stdout
+
+
+def test_each_damaged_or_missing_file_is_named_with_the_way_out(bundle, capsys):
+    bundled = [name for name in data._checksums() if not name.endswith("-ubyte")]
+    assert run(capsys)[0] == 0
+    (bundle / "digit_classifier/weights.safetensors").unlink()
+    with open(bundle / "faces/attributes.csv", "ab") as file:
+        file.write(b"x")
+    status, out = run(capsys)
+    assert status == 1 and out.count("BROKEN") == 2
+    assert f"{len(bundled) - 2} of {len(bundled)} files" in out
+    assert "data/digit_classifier/weights.safetensors is missing. Restore it with `git checkout -- " in out
+    assert "data/faces/attributes.csv is damaged" in out
+    (bundle / "SHA256SUMS").unlink()
+    status, out = run(capsys)
+    assert status == 1 and "SHA256SUMS is missing: GAN Lessons runs from a clone" in out
+
+
+@pytest.mark.parametrize(
+    ("installed", "says"),
+    [("0.25.1", "torchvision is 0.25.1, and the lessons need >=0.26."), (None, "torchvision is not installed.")],
+)
+def test_a_package_missing_or_too_old_is_named(monkeypatch, capsys, installed, says):
+    def version(name, original=importlib.metadata.version):
+        if name != "torchvision":
+            return original(name)
+        if installed is None:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return installed
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    status, out = run(capsys)
+    assert status == 1 and f"BROKEN: {says} Set the lessons up as the README tells" in out
+
+
+def test_an_unusable_gpu_is_no_breakage_but_is_told(bundle, monkeypatch, capsys):
+    def fail(*sizes, **keywords):
+        raise RuntimeError("no kernel image is available")
+
+    runtime.device.cache_clear()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "ones", fail)
+    status, out = run(capsys)
+    runtime.device.cache_clear()
+    assert status == 0
+    assert "threads. The cuda GPU cannot be used (no kernel image is available), so the CPU does the work." in out
+
+
+def test_minutes_are_those_measured_scaled_by_the_probe(bundle, monkeypatch, capsys):
+    assert "No times have been measured yet" in run(capsys)[1]
+    lessons = {"01_why_noise": {"seconds": [30.0, 60.0, 90.0]}, "02_minimax": {"seconds": [30.0]}}
+    doctor.SERIES.write_text(json.dumps({"machine": "an abacus", "probe_ms": 4.0, "lessons": lessons}))
+    monkeypatch.setattr(doctor, "probe", lambda: 6.0)
+    out = run(capsys)[1]
+    assert "estimated: 1.5 times those measured on an abacus" in out
+    assert "  1.5  01_why_noise\n" in out and "  0.8  02_minimax\n" in out
+
+
+def test_the_probe_measures_time(monkeypatch):
+    clock = itertools.count()
+    monkeypatch.setattr(doctor.time, "perf_counter", lambda: next(clock) / 100)
+    assert doctor.probe() == pytest.approx(10.0)
+
+
+def test_other_words_are_refused(capsys):
+    assert doctor.main(["treat"]) == 2
+    assert capsys.readouterr().err == "usage: python -m gan_lessons\n"

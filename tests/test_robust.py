@@ -1,0 +1,169 @@
+"""How people really run notebooks: odd paths, no network, no right to write, two at once, twice, killed in the middle.
+
+The start of lesson 04 is run in a copy of the checkout whose digits are not unpacked yet: imports, data, a figure and a
+file. That a single part copes (a GPU that cannot be used, a cache that cannot be written) is tested beside that part.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell
+
+ROOT = Path(__file__).resolve().parent.parent
+RAW = "data/MNIST/raw"
+LEAVES_A_FILE = """\
+import gan_lessons
+runtime.write_whole(runtime.runs_folder() / "note.txt", gan_lessons.__file__.encode())"""
+OFFLINE = """\
+import socket
+def refuse(*arguments, **keywords):
+    raise AssertionError("a lesson asked for the network")
+socket.getaddrinfo = socket.socket.connect = refuse"""
+UNUSABLE_GPU = """\
+import torch
+ones = torch.ones
+def fail(*sizes, device=None, **keywords):
+    if "cuda" in str(device):
+        raise RuntimeError("CUDA error: no kernel image is available")
+    return ones(*sizes, device=device, **keywords)
+torch.ones, torch.cuda.is_available = fail, lambda: True"""
+# Root may write into any folder, but not without these two capabilities.
+LIKE_ANYBODY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="needs POSIX permissions and signals")]
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """What lesson 04 needs, at a path with spaces and Chinese characters."""
+    copy = tmp_path / "GAN 课程 (第 1 周)"
+    shutil.copytree(ROOT / "gan_lessons", copy / "gan_lessons", ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / RAW).mkdir(parents=True)
+    (copy / "notebooks").mkdir()
+    shutil.copy(ROOT / "data/SHA256SUMS", copy / "data")
+    for path in (ROOT / RAW).glob("*.gz"):
+        shutil.copy(path, copy / RAW)
+    return copy
+
+
+def start_of_lesson_04():
+    notebook = nbformat.read(ROOT / "notebooks/04_mlp_gan.ipynb", as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code"][:3]
+    notebook.cells.append(new_code_cell(LEAVES_A_FILE))
+    return notebook
+
+
+def client(notebook, checkout, startup="", prefix=()):
+    """A notebook's client whose kernel begins with the startup code and is started by the prefix."""
+    client = NotebookClient(notebook, timeout=200, kernel_name="python3")
+    profile = checkout.parent / "ipython/profile_default/startup"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "first.py").write_text(startup)
+    client.create_kernel_manager()
+    client.km.kernel_spec.argv[:1] = [*prefix, sys.executable]
+    return client
+
+
+def settings(checkout, folder="notebooks", **environment):
+    """The working directory and the environment for a kernel."""
+    own = {"PYTHONPATH": checkout, "IPYTHONDIR": checkout.parent / "ipython", "XDG_CACHE_HOME": checkout.parent / "cache"}
+    return {"cwd": str(checkout / folder), "env": os.environ | {name: str(value) for name, value in own.items()} | environment}
+
+
+def texts(notebook, name="stdout"):
+    """What a stream of each cell said."""
+    return ["".join(each.text for each in cell.outputs if each.get("name") == name) for cell in notebook.cells]
+
+
+def assert_as_recorded(notebook, checkout, runs):
+    """The numbers and the figure are there, nobody warned, and the file lies in `runs`."""
+    assert texts(notebook)[2] == texts(start_of_lesson_04())[2] != ""
+    assert any("image/png" in output.get("data", {}) for output in notebook.cells[2].outputs)
+    assert "".join(texts(notebook, "stderr")) == ""
+    assert (runs / "note.txt").read_text(encoding="utf-8") == str(checkout / "gan_lessons/__init__.py")
+
+
+def test_odd_path_c_locale_offline_and_one_thread(checkout):
+    notebook = start_of_lesson_04()
+    plain = {"LANG": "C", "LC_ALL": "C", "OMP_NUM_THREADS": "1"}
+    client(notebook, checkout, startup=OFFLINE).execute(**settings(checkout, **plain))
+    assert_as_recorded(notebook, checkout, checkout / "notebooks/runs")
+    assert "CPU with 1 threads" in texts(notebook)[1] or "CPU with" not in texts(notebook)[1]
+
+
+def test_any_working_directory(checkout):
+    notebook = start_of_lesson_04()
+    (checkout.parent / "elsewhere").mkdir()
+    client(notebook, checkout).execute(**settings(checkout, folder="../elsewhere"))
+    assert_as_recorded(notebook, checkout, checkout.parent / "elsewhere/runs")
+
+
+def test_read_only_checkout(checkout):
+    prefix = LIKE_ANYBODY if os.geteuid() == 0 else []
+    if prefix and not shutil.which(prefix[0]):
+        pytest.skip("root can write anywhere, and there is no setpriv to take that right away")
+    notebook, files = start_of_lesson_04(), set(checkout.rglob("*"))
+    folders = [path for path in [checkout, *files] if path.is_dir()]
+    for path in folders:
+        path.chmod(0o555)
+    try:
+        client(notebook, checkout, prefix=prefix).execute(**settings(checkout))
+    finally:
+        for path in folders:
+            path.chmod(0o755)
+    assert set(checkout.rglob("*")) == files
+    assert_as_recorded(notebook, checkout, checkout.parent / "cache/gan_lessons/runs")
+
+
+def test_unusable_gpu_costs_one_sentence(checkout):
+    notebook = start_of_lesson_04()
+    client(notebook, checkout, startup=UNUSABLE_GPU).execute(**settings(checkout))
+    warned = "".join(texts(notebook, "stderr"))
+    assert warned.count("Warning") == 1
+    assert "The cuda GPU cannot be used (CUDA error: no kernel image is available), so the CPU does the work." in warned
+    assert texts(notebook)[2] == texts(start_of_lesson_04())[2]
+
+
+def test_two_notebooks_at_once(checkout):
+    both = start_of_lesson_04(), start_of_lesson_04()
+
+    async def run():
+        await asyncio.gather(*(client(each, checkout).async_execute(**settings(checkout)) for each in both))
+
+    asyncio.run(run())
+    for notebook in both:
+        assert_as_recorded(notebook, checkout, checkout / "notebooks/runs")
+
+
+def test_killed_while_it_unpacks_and_run_again(checkout):
+    notebook = start_of_lesson_04()
+    runner, before = client(notebook, checkout), set((checkout / RAW).iterdir())
+    with runner.setup_kernel(**settings(checkout)):
+        for index in (0, 1):
+            runner.execute_cell(notebook.cells[index], index)
+        runner.kc.execute(notebook.cells[2].source)
+        while set((checkout / RAW).iterdir()) == before:
+            time.sleep(0.001)
+        os.kill(runner.km.provisioner.pid, signal.SIGKILL)
+    left = {path.name for path in set((checkout / RAW).iterdir()) - before}
+    assert left and not left >= {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"}, "the kill came too late"
+    again = start_of_lesson_04()
+    client(again, checkout).execute(**settings(checkout))
+    assert_as_recorded(again, checkout, checkout / "notebooks/runs")
+
+
+def test_every_cell_of_lesson_02_twice():
+    notebook = nbformat.read(ROOT / "notebooks/02_minimax_objective.ipynb", as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    notebook.cells = [cell for pair in code for cell in (pair, new_code_cell(pair.source))]
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": ROOT / "notebooks"}}).execute()
+    for first, second in zip(notebook.cells[::2], notebook.cells[1::2]):
+        assert texts(nbformat.v4.new_notebook(cells=[second])) == texts(nbformat.v4.new_notebook(cells=[first]))

@@ -1,0 +1,80 @@
+"""The table of times and memory: what is measured, and that README and teachers' page say what was measured."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SERIES = runpy.run_path(str(ROOT / "benchmarks/series.py"))
+MADE_UP = {
+    "machine": "an abacus",
+    "versions": "Python 3",
+    "lessons": {
+        "01_one": {"seconds": [31.0, 29.0, 90.0], "cpu_seconds": 40.0, "peak_mb": 801},
+        "02_two": {"seconds": [61.0], "cpu_seconds": 200.0, "peak_mb": 1000},
+    },
+    "solutions": {"01_one": {"seconds": [12.0], "cpu_seconds": 9.0, "peak_mb": 500}},
+}
+HEAD = "| lesson | what you learn | minutes | memory | looks |\n| --- | --- | --- | --- | --- |\n"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_peak_memory_and_cpu_time_of_a_process_are_its_own():
+    work = "import time; x = bytearray(300_000_000); del x\nwhile time.process_time() < 0.5: pass\nprint(flush=True); input()"
+    ballast = bytearray(500_000_000)  # ours, which the child must not be charged with
+    child = subprocess.Popen([sys.executable, "-c", work], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child.stdout.readline()
+    used = SERIES["process"](child.pid)
+    child.communicate(b"\n")
+    del ballast
+    assert 300 < used["peak_mb"] < 340 and 0.4 <= used["cpu_seconds"] < 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [([1], "½"), ([30], "½"), ([31], "1"), ([61], "1½"), ([10, 119, 900], "2"), ([590], "10")]
+)
+def test_minutes_are_rounded_up_to_halves_of_the_median(seconds, expected):
+    assert SERIES["minutes"]({"seconds": seconds}) == expected
+
+
+def test_only_the_two_columns_of_measured_lessons_change():
+    row = "| [1 One](notebooks/01_one.ipynb) | V(D, G) | 9 | — | a picture |\n"
+    other = "| [7 Seven](notebooks/07_seven.ipynb) | not measured | 2 | — | x |\n"
+    four = "| [2 Two](notebooks/02_two.ipynb) | four columns | 2 | x |\n"
+    expected = "| [1 One](notebooks/01_one.ipynb) | V(D, G) | 1 | 0.9 GB | a picture |\n"
+    assert SERIES["with_columns"](HEAD + row + other + four, MADE_UP) == HEAD + expected + other + four
+
+
+def test_the_classroom_table_is_computed_from_the_measurements():
+    lines = SERIES["classroom"](MADE_UP).splitlines()
+    # 30 × 40 s of work in 50 minutes keep 0.4 cores busy, 30 × 200 s two.
+    assert lines[2] == "| 01_one | 1 | 0.7 | 0.9 GB | 1 | 24.1 GB |"
+    assert lines[3] == "| 02_two | 1½ | 3.3 | 1.0 GB | 2 | 30.0 GB |"
+    assert lines[-1] == "Measured on an abacus; Python 3."
+
+
+def test_missed_bars_are_named():
+    assert SERIES["missed_bars"](MADE_UP) == []
+    big = {"seconds": [800.0], "cpu_seconds": 1.0, "peak_mb": 2001}
+    assert SERIES["missed_bars"](MADE_UP | {"solutions": {"02_two": big}}) == ["solutions/02_two takes 2001 MB."]
+    long = MADE_UP | {"solutions": {"02_two": big | {"seconds": [820.0, 900.0, 900.0], "peak_mb": 1}}}
+    assert SERIES["missed_bars"](long) == ["The whole series takes 16.5 minutes."]
+
+
+def test_readme_and_teachers_page_say_what_was_measured_and_the_bars_hold():
+    if not SERIES["doctor"].SERIES.exists():
+        pytest.skip("nothing has been measured yet: benchmarks/series.py")
+    series = SERIES["load"]()
+    for kind, folder in (("lessons", "notebooks"), ("solutions", "notebooks/solutions")):
+        assert list(series[kind]) == sorted(path.stem for path in (ROOT / folder).glob("[0-9]*.ipynb"))
+    assert SERIES["missed_bars"](series) == []
+    readme, page = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/teaching.md"))
+    for name, result in series["lessons"].items():
+        (row,) = [line for line in readme.splitlines() if f"](notebooks/{name}.ipynb) |" in line]
+        assert f"| {SERIES['minutes'](result)} | {SERIES['gigabytes'](result['peak_mb'])} |" in row
+    assert SERIES["classroom"](series) in page
+    assert SERIES["with_columns"](readme, series) == readme and SERIES["with_classroom"](page, series) == page
