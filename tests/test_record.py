@@ -1,0 +1,50 @@
+"""What tools/record keeps of a run: outputs, small pictures, and nothing of this machine."""
+
+import base64
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+FACES = """\
+import torch
+from gan_lessons import plots, widgets
+torch.manual_seed(0)
+images = torch.rand(4, 3, 16, 16) * 2 - 1
+plots.grid(images, "noise")
+widgets.frame_slider({name: plots.grid_png(images, name) for name in ("a", "b")}, "place")"""
+
+
+def notebook_of(path, *sources):
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell(source, metadata={"collapsed": True, "tags": ["mine"]}) for source in sources]
+    nbformat.write(notebook, path)
+    return path
+
+
+def record(path):
+    return subprocess.run([sys.executable, ROOT / "tools/record", path], capture_output=True, text=True)
+
+
+def test_outputs_are_kept_small_and_without_what_only_a_kernel_can_show(tmp_path):
+    path = notebook_of(tmp_path / "lesson.ipynb", "print('seen')", FACES)
+    assert record(path).returncode == 0
+    first, second = nbformat.read(path, as_version=4).cells
+    assert first.outputs[0].text == "seen\n" and first.execution_count == 1
+    assert first.metadata == {"tags": ["mine"]} and first.id == "cell-000"
+    grid, slider = second.outputs
+    for output in (grid, slider):
+        picture = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
+        assert picture.mode == "P" and min(picture.size) > 100
+        assert set(output.data) == {"image/png", "text/plain"}
+
+
+def test_a_notebook_that_fails_is_left_as_it_was(tmp_path):
+    path = notebook_of(tmp_path / "lesson.ipynb", "print('seen')", "1 / 0")
+    before = path.read_bytes()
+    assert "ZeroDivisionError" in record(path).stderr
+    assert path.read_bytes() == before
