@@ -71,16 +71,16 @@ def conv_discriminator(image_shape: tuple[int, int, int] = (1, 28, 28), width: i
 def spectral_discriminator(image_shape: tuple[int, int, int] = (3, 64, 64), width: int = 16) -> nn.Sequential:
     """A DCGAN discriminator on a leash: spectral normalisation (Miyato et al., 2018) instead of batch normalisation, as lesson 08 builds it.
 
-    Images N×image_shape in [-1, 1] to N logits. Every convolution but the last is divided by its largest singular value,
-    so none can make a difference between two images larger; the last is free, so that logits may grow as D grows sure.
-    Raises ValueError for images that are not square or smaller than 8×8.
+    Images N×image_shape in [-1, 1] to N logits. Every convolution is divided by its largest singular value, so that D
+    can make only so much of a difference between two images. Raises ValueError for images that are not square or smaller
+    than 8×8.
     """
     sizes = _sizes(image_shape)
     widths = [image_shape[0], *(width * 2**n for n in range(len(sizes) - 1))]
     layers: list[nn.Module] = []
     for inputs, outputs in zip(widths, widths[1:]):
         layers += [spectral_norm(nn.Conv2d(inputs, outputs, 4, 2, 1)), nn.LeakyReLU(0.2)]
-    network = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, sizes[-1]), nn.Flatten(0))
+    network = nn.Sequential(*layers, spectral_norm(nn.Conv2d(widths[-1], 1, sizes[-1])), nn.Flatten(0))
     return network.to(memory_format=torch.channels_last)
 
 
