@@ -38,13 +38,13 @@ def latent_sliders(
 def time_travel(
     generators: Mapping[str | int, nn.Module], directions: Mapping[str, Tensor] | None = None, faces: int = 1, seed: int = 0
 ) -> "LatentPanel":
-    """The panel of `latent_sliders` with a slider more: over generators, each under its number of updates, in order.
+    """The panel of `latent_sliders` with a slider more: over generators, each under its number of turns, in order.
 
     Without directions it takes six principal ones of the last generator. Raises ValueError as `latent_sliders` does, for no
     generator, and for generators whose z differ in size.
     """
     if not generators:
-        raise ValueError("There is no generator to travel to: give a mapping from the number of updates to the generator.")
+        raise ValueError("There is no generator to travel to: give a mapping from the number of turns to the generator.")
     last = list(generators.values())[-1]
     if directions is None:
         principal = latent.principal_directions(last, min(6, latent.first_layer(last).shape[1]))
@@ -63,7 +63,7 @@ class LatentPanel(Panel):
     def __init__(
         self, generators: Mapping[str | int, nn.Module], directions: Mapping[str, Tensor], faces: int, seed: int
     ) -> None:
-        self._generators = {_label(updates): _frozen(generator) for updates, generator in generators.items()}
+        self._generators = {_label(turns): _frozen(generator) for turns, generator in generators.items()}
         size = _common_size(self._generators)
         if faces < 1:
             raise ValueError(f"A panel shows at least one face, not {faces}.")
@@ -84,14 +84,14 @@ class LatentPanel(Panel):
     def _make_controls(self, columns: int) -> None:
         self.strength = _slider("strength", 1.0, 0.0, 3.0, ".1f")
         self.truncation = _slider("truncation", 1.0, 0.0, 1.0, ".2f", 0.05)
-        self.updates = SelectionSlider(
-            options=list(self._generators), value=list(self._generators)[-1], description="updates", **_wide()
+        self.turns = SelectionSlider(
+            options=list(self._generators), value=list(self._generators)[-1], description="turns", **_wide()
         )
         self.lock = Checkbox(description="a random face keeps the sliders", indent=False, layout=Layout(width="auto"))
         self._slider_box = VBox()
         self.picture = Picture(columns, 420 if columns == 1 else 540)
         self.kept = Faces(72)
-        for control in (self.strength, self.truncation, self.updates):
+        for control in (self.strength, self.truncation, self.turns):
             control.observe(self.guarded(self._draw), names="value")
 
     def _arrange(self) -> None:
@@ -101,7 +101,7 @@ class LatentPanel(Panel):
             self.button("Keep", self.keep, "bookmark"),
             self.button("Save as PNG", self.save, "download"),
         )
-        travel = [self.updates] if len(self._generators) > 1 else []
+        travel = [self.turns] if len(self._generators) > 1 else []
         column = [*travel, self._slider_box, self.strength, self.truncation, self.lock]
         beside = side_by_side(column, self.picture)
         self.children = [hidden_style(), beside, buttons, self.kept, self.message, text(HINT)]
@@ -169,7 +169,7 @@ class LatentPanel(Panel):
             self.say(f"Saved as {path.name} in {folder}.")
 
     def _controls(self) -> list:
-        return [*self.sliders.values(), self.strength, self.truncation, self.updates]
+        return [*self.sliders.values(), self.strength, self.truncation, self.turns]
 
     @contextmanager
     def _together(self) -> Iterator[None]:
@@ -185,7 +185,7 @@ class LatentPanel(Panel):
         if self._drawing:
             self._z.copy_(self._codes(self._base, {name: slider.value for name, slider in self.sliders.items()}))
             with torch.inference_mode():
-                self.picture.show(self._generators[self.updates.value](self._z), self._caption())
+                self.picture.show(self._generators[self.turns.value](self._z), self._caption())
 
     def _codes(self, base: Tensor, values: Mapping[str, float]) -> Tensor:
         codes = self.truncation.value * base
@@ -199,7 +199,7 @@ class LatentPanel(Panel):
         words += f" moved by {', '.join(moved)}" if moved else ", all sliders at 0"
         words += f", strength {self.strength.value:.1f}" if self.strength.value != 1 else ""
         words += f", truncation {self.truncation.value:.2f}" if self.truncation.value != 1 else ""
-        return words + (f", after {self.updates.value} updates" if self.updates.value else "")
+        return words + (f", after {self.turns.value} turns" if self.turns.value else "")
 
     @torch.inference_mode()
     def _filmstrip(self) -> bytes:
@@ -384,8 +384,8 @@ def _device(generators: Mapping[str, nn.Module]) -> torch.device:
     return latent.first_layer(next(iter(generators.values()))).device
 
 
-def _label(updates: str | int) -> str:
-    return f"{updates:,}" if isinstance(updates, int) else str(updates)
+def _label(turns: str | int) -> str:
+    return f"{turns:,}".replace(",", " ") if isinstance(turns, int) else str(turns)
 
 
 def _common_size(generators: Mapping[str, nn.Module]) -> int:

@@ -292,13 +292,13 @@ def test_sliders_and_picture_stay_side_by_side(page, lab, name, size):
 
 def test_time_travel_shows_an_earlier_generator_and_comes_back(page, lab):
     panel = open_panel(page, lab, "time")
-    end = picture_that(panel, "A face, all sliders at 0, after 20,000 updates")
-    slider_of(panel, "updates").focus()
+    end = picture_that(panel, "A face, all sliders at 0, after 20 000 turns")
+    slider_of(panel, "turns").focus()
     press(page, "ArrowLeft", 2)
-    assert different(picture_that(panel, "A face, all sliders at 0, after 100 updates"), end)
+    assert different(picture_that(panel, "A face, all sliders at 0, after 100 turns"), end)
     screenshot(page, "time_travel")
     press(page, "ArrowRight", 2)
-    assert not different(picture_that(panel, "A face, all sliders at 0, after 20,000 updates"), end)
+    assert not different(picture_that(panel, "A face, all sliders at 0, after 20 000 turns"), end)
 
 
 def test_a_morph_moves_and_changes_its_way(page, lab):

@@ -328,17 +328,17 @@ def test_a_panel_shows_a_face(generator):
 def test_time_travel_goes_from_generator_to_generator(generator):
     young = DrawnFaces(SIZE, 32, seed=1)
     panel = widgets.time_travel({100: young, 20_000: generator})
-    assert list(panel.updates.options) == ["100", "20,000"] and panel.updates.value == "20,000"
+    assert list(panel.turns.options) == ["100", "20 000"] and panel.turns.value == "20 000"
     end = shown(panel)
     assert (pixels(end) == drawn_from(generator, panel.z)).all()
-    panel.updates.value = "100"
+    panel.turns.value = "100"
     assert (pixels(shown(panel)) == drawn_from(young, panel.z)).all()
-    assert panel.picture.caption.value == "A face, all sliders at 0, after 100 updates"
+    assert panel.picture.caption.value == "A face, all sliders at 0, after 100 turns"
     button(panel, "Keep").click()
-    panel.updates.value = "20,000"
+    panel.turns.value = "20 000"
     assert shown(panel) == end
     panel.kept.buttons[0].click()
-    assert panel.updates.value == "100", "a kept face knows its moment"
+    assert panel.turns.value == "100", "a kept face knows its moment"
 
 
 def test_time_travel_needs_generators_that_share_their_z(generator):
