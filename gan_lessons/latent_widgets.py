@@ -19,7 +19,7 @@ from gan_lessons.panel import Faces, Panel, Picture, filmstrip, hidden_style, si
 KEPT = 8
 HINT = (
     "The sliders count standard deviations of z; <b>strength</b> multiplies them all. <b>Truncation</b> scales the face's "
-    "own z: at 0 every face becomes the one in the middle of the latent space (z = 0)."
+    "own z: at 0 every face becomes one and the same picture, that of z = 0."
 )
 
 
@@ -413,7 +413,7 @@ def _unit(name: str, direction: Tensor, size: int) -> Tensor:
     return direction / direction.norm()
 
 
-def _wide(description_width: str = "7em") -> dict:
+def _wide(description_width: str = "9em") -> dict:
     return {"layout": Layout(width="auto"), "style": {"description_width": description_width}}
 
 

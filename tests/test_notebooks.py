@@ -8,7 +8,7 @@ import nbformat
 import pytest
 import torch
 
-from gan_lessons import data, metrics, models, runtime, training
+from gan_lessons import data, latent, metrics, models, runtime, training
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb"))
@@ -175,3 +175,16 @@ def test_lesson_07_stamps_as_torch_does():
     image, kernel = torch.randn(5, 5), torch.randn(3, 3)
     expected = torch.nn.functional.conv_transpose2d(image[None, None], kernel[None, None], stride=2)[0, 0]
     assert torch.allclose(scope["transposed_convolution"](image, kernel, 2), expected, atol=1e-5)
+
+
+def test_lesson_09_goes_both_ways_as_the_package_does():
+    scope = definitions(ROOT / "notebooks/09_latent_space.ipynb", "lerp", "slerp")
+    torch.manual_seed(0)
+    starts, ends = torch.randn(2, 7, 100)
+    for name in ("lerp", "slerp"):
+        by_hand, by_package = scope[name], getattr(latent, name)
+        for t in (0.0, 0.3, 1.0):
+            assert torch.allclose(by_hand(starts, ends, t), by_package(starts, ends, t), atol=1e-4), (name, t)
+        steps = torch.linspace(0, 1, 9)[:, None]
+        assert torch.allclose(by_hand(starts[0], ends[0], steps), latent.path(starts[0], ends[0], 9, by_package), atol=1e-4)
+        assert torch.allclose(by_hand(starts, ends, steps[:, None]), latent.path(starts, ends, 9, by_package), atol=1e-4)
