@@ -24,7 +24,7 @@ def test_milestones_are_those_of_the_tool_as_far_as_the_run_went():
     assert len(kept) >= 6 and kept == list(tool["MILESTONES"])[: len(kept)]
     for turns in kept:
         card = pretrained.milestone_card(turns)
-        assert card["updates"] == turns and card["command"] == "tools/pretrain_faces"
+        assert card["turns"] == turns and card["command"] == "tools/pretrain_faces"
         assert card["data_sha256"] == hashlib.sha256((data.FOLDER / "faces/faces.npz").read_bytes()).hexdigest()
     seconds = [pretrained.milestone_card(turns)["seconds"] for turns in kept]
     assert seconds == sorted(seconds)
@@ -87,7 +87,7 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(tool, tmp_pat
         torch.set_num_threads(threads)
     again = safetensors.torch.load_file(tmp_path / "data/4.safetensors")
     assert all(torch.equal(last[name], again[name]) for name in again)
-    assert card["updates"] == 4 and set(card["scores"]) == {"frechet", "kernel", "precision", "recall"}
+    assert card["turns"] == 4 and set(card["scores"]) == {"frechet", "kernel", "precision", "recall"}
     assert sorted(path.name for path in (tmp_path / "data").glob("*.safetensors")) == [
         "0.safetensors", "2.safetensors", "4.safetensors", "discriminator.safetensors",
     ]  # fmt: skip
