@@ -1,3 +1,5 @@
+import signal
+
 import pytest
 import torch
 
@@ -13,3 +15,9 @@ def seeded():
 def small_game_networks():
     """A generator of 2×2 images from z of size 3, and a discriminator to match."""
     return models.mlp_generator(3, (1, 2, 2), (8,)), models.mlp_discriminator((1, 2, 2), (8,))
+
+
+def pytest_configure(config):
+    # Whoever starts tests in the background makes them, and what they start, deaf to the interrupts that they are about.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -333,6 +333,38 @@ def test_clicked_faces_become_a_slider(page, lab):
     screenshot(page, "taught_direction")
 
 
+def scrolled_to(page, name):
+    """The panel with this slider, wherever it is in the lesson: JupyterLab draws only what is near the window."""
+    pages, panel = page.locator(".jp-WindowedPanel-outer").first, page.locator(".jp-OutputArea .widget-vbox")
+    panel = panel.filter(has=page.locator(".widget-slider").filter(has_text=name)).first
+    for _ in range(100):
+        if panel.count():
+            panel.evaluate("panel => panel.scrollIntoView()")
+            return panel
+        pages.evaluate("pages => pages.scrollTop += 600")
+        page.wait_for_timeout(200)
+    raise AssertionError(f"no panel with a slider {name!r} was found")
+
+
+@pytest.mark.parametrize(("lesson", "slider"), [("00_start_here", "glasses"), ("09_latent_space", "clear glasses")])
+def test_lessons_with_panels_run_and_their_sliders_move_a_face(page, lab, lesson, slider):
+    page.on("console", lambda message: page.errors.append(message.text) if message.type == "error" else None)
+    open_lesson(page, lab, f"{lesson}.ipynb")
+    page.set_default_timeout(240_000)
+    run_all_cells(page)
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='busy']")
+    wait_until_run(page)
+    page.locator(".jp-WindowedPanel-outer").first.evaluate("pages => pages.scrollTop = 0")
+    panel = scrolled_to(page, slider)
+    start = picture_that(panel, "A face, all sliders at 0")
+    slider_of(panel, slider).focus()
+    press(page, "ArrowRight", 20)
+    assert different(picture_that(panel, f"A face moved by {slider} +2.0"), start)
+    screenshot(page, f"lesson_{lesson[:2]}_moved")
+    press(page, "ArrowLeft", 20)
+    assert not different(picture_that(panel, "A face, all sliders at 0"), start)
+
+
 def test_no_popup_asks_for_news(page, lab):
     page.goto(f"{lab}/lab?reset")
     page.wait_for_selector(".jp-Launcher")
