@@ -132,8 +132,8 @@ def nearest_neighbours(images: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
         raise ValueError(f"Expected images of one shape C×H×W, got {tuple(images.shape)} and {tuple(pixels.shape)}.")
     rows = images.flatten(1)
     best, index = torch.full_like(rows[:, 0], math.inf), torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
-    for start, part in zip(range(0, len(pixels), 10_000), pixels.split(10_000)):
-        # One chunk of the data set at a time becomes floats.
+    chunk = max(1, 8_000_000 // rows.shape[1])  # images; as floats they take 32 MB
+    for start, part in zip(range(0, len(pixels), chunk), pixels.split(chunk)):
         distance, nearest = torch.cdist(rows, data.to_floats(part).flatten(1)).min(dim=1)
         closer = distance < best
         best[closer], index[closer] = distance[closer], nearest[closer] + start

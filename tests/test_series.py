@@ -1,11 +1,15 @@
 """The table of times and memory: what is measured, and that README and teachers' page say what was measured."""
 
+import re
 import runpy
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+
+from gan_lessons import __main__ as doctor
 
 ROOT = Path(__file__).resolve().parent.parent
 SERIES = runpy.run_path(str(ROOT / "benchmarks/series.py"))
@@ -78,3 +82,13 @@ def test_readme_and_teachers_page_say_what_was_measured_and_the_bars_hold():
         assert f"| {SERIES['minutes'](result)} | {SERIES['gigabytes'](result['peak_mb'])} |" in row
     assert SERIES["classroom"](series) in page
     assert SERIES["with_columns"](readme, series) == readme and SERIES["with_classroom"](page, series) == page
+
+
+def test_the_map_in_lesson_00_has_the_measured_minutes():
+    if not doctor.SERIES.exists():
+        pytest.skip("nothing has been measured yet: benchmarks/series.py")
+    cells = nbformat.read(ROOT / "notebooks/00_start_here.ipynb", as_version=4).cells
+    (drawn,) = (cell.source for cell in cells if cell.cell_type == "code" and "What leads to what" in cell.source)
+    on_the_map = dict(re.findall(r'^ *\("(\d) · [^"]*", "[^"]*", "([^"]+)"', drawn, flags=re.M))
+    measured = SERIES["load"]()["lessons"]
+    assert on_the_map == {str(int(name[:2])): SERIES["minutes"](result) for name, result in measured.items()}
