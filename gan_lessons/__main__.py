@@ -101,7 +101,7 @@ def bundled_files() -> tuple[str, list[str]]:
     from gan_lessons import data
 
     try:
-        checksums = data._checksums()
+        checksums = data.checksums()
     except FileNotFoundError as error:
         return "none", [str(error)]
     wrong, names = [], [name for name in checksums if f"{name}.gz" not in checksums]

@@ -182,13 +182,13 @@ def bundled(name: str) -> Path:
 
     Raises FileNotFoundError or ValueError, with the way to restore it, for a missing or damaged file.
     """
-    _check_file(FOLDER / name, _checksums()[name])
+    _check_file(FOLDER / name, checksums()[name])
     return FOLDER / name
 
 
 def _unpacked(names: list[str]) -> Path:
     """The root folder that holds these bundled files unpacked, checked; what is not there yet is unpacked now."""
-    wanted = _checksums()
+    wanted = checksums()
     for name in names:
         bundled(f"{name}.gz")
     root = FOLDER if runtime.writable(FOLDER / Path(names[0]).parent) else runtime.cache_folder()
@@ -207,7 +207,7 @@ def _check_file(path: Path, wanted: str) -> None:
         raise ValueError(f"{name} is damaged (its SHA-256 is {found[:12]}…, not {wanted[:12]}…). {way_out}")
 
 
-def _checksums() -> dict[str, str]:
+def checksums() -> dict[str, str]:
     """The wanted SHA-256 of every bundled file and of what is unpacked from it, by its path below data/."""
     path = FOLDER / "SHA256SUMS"
     if not path.exists():

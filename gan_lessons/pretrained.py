@@ -4,6 +4,7 @@ A card tells how a milestone was made and how it scores; tools/pretrain_faces wr
 """
 
 import json
+from pathlib import PurePosixPath
 
 import safetensors.torch
 from torch import nn
@@ -25,7 +26,8 @@ def new_face_discriminator() -> nn.Sequential:
 
 def face_milestones() -> list[int]:
     """The numbers of turns after which the run was kept, in order."""
-    return sorted(int(path.stem) for path in (data.FOLDER / "pretrained_faces").glob("*.json"))
+    names = (PurePosixPath(name) for name in data.checksums())  # so that a missing file is missed
+    return sorted(int(name.stem) for name in names if name.parent.name == "pretrained_faces" and name.suffix == ".json")
 
 
 def face_generator(turns: int | None = None) -> nn.Sequential:

@@ -70,7 +70,7 @@ def test_digits_are_mnist():
 
 def test_readme_lists_the_checksums():
     readme = (data.FOLDER / "README.md").read_text()
-    packed = {name: checksum for name, checksum in data._checksums().items() if name.endswith(".gz")}
+    packed = {name: checksum for name, checksum in data.checksums().items() if name.endswith(".gz")}
     assert len(packed) == 4
     for name, checksum in packed.items():
         assert f"| `{Path(name).name}` | `{checksum}` |" in readme

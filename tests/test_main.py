@@ -38,7 +38,7 @@ def test_all_is_well_wherever_it_is_started(tmp_path):
 
 
 def test_each_damaged_or_missing_file_is_named_with_the_way_out(bundle, capsys):
-    bundled = [name for name in data._checksums() if not name.endswith("-ubyte")]
+    bundled = [name for name in data.checksums() if not name.endswith("-ubyte")]
     assert run(capsys)[0] == 0
     (bundle / "digit_classifier/weights.safetensors").unlink()
     with open(bundle / "faces/attributes.csv", "ab") as file:

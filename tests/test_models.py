@@ -130,55 +130,6 @@ def test_with_sixteen_bits_networks_answer_nearly_the_same():
     assert torch.allclose(models.Bfloat16(discriminator)(images), discriminator(images), atol=0.05)
 
 
-def test_face_classifier_has_128_features_before_its_answers():
-    classifier = models.face_classifier(90).eval()
-    images = torch.randn(3, 3, 64, 64)
-    assert classifier[:-1](images).shape == (3, 128) and classifier(images).shape == (3, 90)
-
-
-@pytest.mark.parametrize("size, width", [(64, 16), (28, 8)])
-def test_spectral_discriminator_divides_each_layer_by_its_largest_singular_value(size, width):
-    torch.manual_seed(0)
-    discriminator = models.spectral_discriminator((3, size, size), width)
-    images = torch.randn(4, 3, size, size)
-    for _ in range(60):  # each forward pass in training mode is a round of power iteration
-        logits = discriminator(images)
-    assert logits.shape == (4,)
-    for layer in (layer for layer in discriminator if isinstance(layer, nn.Conv2d)):
-        assert torch.linalg.matrix_norm(layer.weight.flatten(1), ord=2).item() == pytest.approx(1, abs=0.03)
-    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in discriminator)
-
-
-def test_spectral_discriminator_is_loaded_as_it_was():
-    torch.manual_seed(0)
-    mine, its = models.spectral_discriminator((3, 16, 16), 4), models.spectral_discriminator((3, 16, 16), 4)
-    images = torch.randn(4, 3, 16, 16)
-    mine(images)
-    its.load_state_dict(mine.state_dict())
-    assert torch.equal(mine.eval()(images), its.eval()(images))
-
-
-def test_random_shift_moves_each_image_by_its_own_whole_number_of_pixels():
-    torch.manual_seed(0)
-    images, shift = torch.randn(200, 2, 9, 7), models.RandomShift(2)
-    padded = nn.functional.pad(images, [2] * 4, mode="replicate")
-    places = set()
-    for before, after in zip(padded, shift(images)):
-        found = [(i, j) for i in range(5) for j in range(5) if torch.equal(after, before[:, i : i + 9, j : j + 7])]
-        assert len(found) == 1
-        places.add(found[0])
-    assert places == {(i, j) for i in range(5) for j in range(5)}
-    assert shift.eval()(images) is images
-
-
-def test_gradients_come_back_through_a_random_shift():
-    torch.manual_seed(0)
-    images = torch.randn(3, 1, 8, 8, requires_grad=True)
-    models.RandomShift(2)(images).sum().backward()
-    # Each pixel of the result is a copy of one pixel, so the gradient counts copies.
-    assert torch.equal(images.grad, images.grad.round()) and images.grad.sum() == images.numel()
-
-
 def test_with_sixteen_bits_a_game_goes_nearly_the_same_way():
     torch.manual_seed(0)
     real = torch.rand(64, 1, 28, 28) * 2 - 1

@@ -61,6 +61,17 @@ def test_another_milestone_is_refused_with_those_there_are():
         pretrained.milestone_card("0")
 
 
+def test_a_missing_or_damaged_milestone_is_named_with_the_way_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "FOLDER", tmp_path / "data")
+    (tmp_path / "data/pretrained_faces").mkdir(parents=True)
+    (tmp_path / "data/SHA256SUMS").write_bytes((ROOT / "data/SHA256SUMS").read_bytes())
+    with pytest.raises(FileNotFoundError, match="50000.safetensors is missing. Restore it with `git checkout -- data/pretrained"):
+        pretrained.face_generator()
+    (tmp_path / "data/pretrained_faces/discriminator.safetensors").write_bytes(b"half")
+    with pytest.raises(ValueError, match="discriminator.safetensors is damaged"):
+        pretrained.face_discriminator()
+
+
 @pytest.fixture
 def tool(tmp_path):
     """The tool, with milestones that are soon reached, in a folder of its own."""
