@@ -6,7 +6,7 @@
 
 writes history.csv, samples.npy (10 000 images, uint8, N×28×28) and result.json into runs/benchmark/<recipe>/, and
 prints the turns a second, how much of this machine's measured matrix-product speed they reach, and the scores of
-the samples. With a goal it stops as soon as 2 000 samples come as near to the test set as that digit Fréchet
+the samples. With a goal it stops as soon as 2000 samples come as near to the test set as that digit Fréchet
 distance, judged every 50 turns with the clock stopped. Larger images than 28×28 are scaled down to be scored.
 --bfloat16 computes products with 16 bits, which pays on newer GPUs.
 """
@@ -182,7 +182,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", choices=RECIPES)
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--goal", type=float, help="stop at this digit Fréchet distance of 2 000 samples")
+    parser.add_argument("--goal", type=float, help="stop at this digit Fréchet distance of 2000 samples")
     parser.add_argument("--bfloat16", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="default: runs/benchmark/<recipe>")

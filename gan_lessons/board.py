@@ -200,7 +200,7 @@ class _Board:
         last = self.game.history[-SMOOTH:]
         _, *means = (sum(column) / len(last) for column in zip(*last))
         words = "D(x) {:.2f}, D(G(z)) {:.2f}, G's loss {:.2f}, D's loss {:.2f}".format(*means)
-        among = f" Among {len(self.z)} samples: {self.coverage}." if self.coverage else ""
+        among = f"\nAmong {len(self.z)} samples: {self.coverage}." if self.coverage else ""
         return f"Turn {self.game.turns} of {self.until}. Means of the last {len(last)} turns: {words}.{among}"
 
 

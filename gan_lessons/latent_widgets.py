@@ -216,7 +216,7 @@ class LatentPanel(Panel):
             name: generator(torch.cat([self._codes(self._base[:1], {name: place}) for place in places]).to(self._z))
             for name in list(self.sliders)[:3]
         }
-        return filmstrip(rows or {"": generator(self._z[:1].expand(5, -1))}, [f"{place:+g}" for place in places], title)
+        return filmstrip(rows or {"": generator(self._z[:1].expand(5, -1))}, [f"{place:+g}".replace("-", "−") if place else "0" for place in places], title)
 
 
 def morph(generator: nn.Module, start: Tensor | None = None, end: Tensor | None = None, seed: int = 0) -> "MorphPanel":
@@ -385,7 +385,7 @@ def _device(generators: Mapping[str, nn.Module]) -> torch.device:
 
 
 def _label(turns: str | int) -> str:
-    return f"{turns:,}".replace(",", " ") if isinstance(turns, int) else str(turns)
+    return f"{turns:,}".replace(",", " ") if isinstance(turns, int) and turns >= 10_000 else str(turns)
 
 
 def _common_size(generators: Mapping[str, nn.Module]) -> int:

@@ -162,7 +162,7 @@ class DigitScores(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"digit Fréchet distance {self.frechet:.1f}, kernel distance {self.kernel:.3f}, precision {self.precision:.2f}, "
+            f"digit Fréchet distance {self.frechet:.1f}, kernel distance {self.kernel:.1f}, precision {self.precision:.2f}, "
             f"recall {self.recall:.2f}, {self.effective_classes:.1f} classes, {self.sure:.0%} sure"
         )
 
@@ -182,7 +182,7 @@ def score_digits(images: Tensor) -> DigitScores:
     """Score generated digits (float N×1×28×28 in [-1, 1]) against the 10 000 of the test set.
 
     The digit Fréchet distance is no FID: its features are those of a digit classifier. Distances depend on N; with
-    10 000 images, compare with 10 000. Precision and recall use the first 5 000 images of each set.
+    10 000 images, compare with 10 000. Precision and recall use the first 5000 images of each set.
     """
     fake, real = read_digits(images), _test_features()
     precision, recall = precision_recall(real[:5000], fake.features[:5000])
@@ -227,7 +227,7 @@ class FaceScores(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"face Fréchet distance {self.frechet:.1f}, kernel distance {self.kernel:.3f}, "
+            f"face Fréchet distance {self.frechet:.1f}, kernel distance {self.kernel:.1f}, "
             f"precision {self.precision:.2f}, recall {self.recall:.2f}"
         )
 
@@ -247,10 +247,10 @@ def read_faces(images: Tensor) -> FaceReading:
 
 
 def score_faces(images: Tensor) -> FaceScores:
-    """Score generated faces (float N×3×64×64 in [-1, 1]) against the 1 000 of the test set.
+    """Score generated faces (float N×3×64×64 in [-1, 1]) against the 1000 of the test set.
 
     The face Fréchet distance is no FID: its features are those of a classifier of these faces. Distances depend on N;
-    with 1 000 images, compare with 1 000.
+    with 1000 images, compare with 1000.
     """
     real, fake = _test_face_features(), read_faces(images).features
     return FaceScores(frechet_distance(real, fake), kernel_distance(real, fake), *precision_recall(real, fake))

@@ -40,7 +40,10 @@ def device_name() -> str:
     kind = device().type
     if kind == "cuda":
         return torch.cuda.get_device_name()
-    return "Apple GPU" if kind == "mps" else f"CPU with {torch.get_num_threads()} threads"
+    if kind == "mps":
+        return "Apple GPU"
+    threads = torch.get_num_threads()
+    return f"CPU with {threads} thread" + "s" * (threads > 1)
 
 
 def report() -> str:

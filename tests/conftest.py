@@ -17,6 +17,12 @@ def small_game_networks():
     return models.mlp_generator(3, (1, 2, 2), (8,)), models.mlp_discriminator((1, 2, 2), (8,))
 
 
+@pytest.fixture
+def verdict(capsys):
+    """What an exercise's check has just said, its lines joined."""
+    return lambda: " ".join(capsys.readouterr().out.split())
+
+
 def pytest_configure(config):
     # Whoever starts tests in the background makes them, and what they start, deaf to the interrupts that they are about.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -80,6 +80,21 @@ def test_two_lessons_at_once_share_it(address, empty):
     assert [path.name for path in empty.iterdir()] == ["gan-lessons-v1"]
 
 
+def test_another_lesson_that_is_quicker_by_a_hair_does_no_harm(address, empty):
+    quicker = "import pathlib, shutil\nrename = pathlib.Path.rename\ndef late(self, target):\n"
+    quicker += "    shutil.copytree(self, target)\n    rename(self, target)\npathlib.Path.rename = late\n"
+    expected = f"{empty / 'gan-lessons-v1/gan_lessons/__init__.py'}\n"
+    assert said(ON_COLAB + quicker + TOOL["setup_cell"](address, "v1") + IMPORT, empty) == (0, expected, "")
+    assert [path.name for path in empty.iterdir()] == ["gan-lessons-v1"]
+
+
+def test_a_folder_that_cannot_be_made_is_not_passed_over(address, empty):
+    broken = "import pathlib\ndef refuse(self, target): raise PermissionError('no right to write')\npathlib.Path.rename = refuse\n"
+    status, _, err = said(ON_COLAB + broken + TOOL["setup_cell"](address, "v1"), empty)
+    assert status == 1 and err.endswith("PermissionError: no right to write\n")
+    assert list(empty.iterdir()) == []
+
+
 def test_an_interrupted_download_leaves_nothing_behind_and_the_next_one_works(address, empty, tmp_path):
     slow = tmp_path / "bin/git"
     slow.parent.mkdir()

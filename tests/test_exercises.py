@@ -28,3 +28,11 @@ def check_double(answer):
 def test_verdicts(answer, says, capsys):
     assert check_double(answer) is None
     assert capsys.readouterr().out == says
+
+
+def test_a_long_verdict_is_broken_between_words(capsys):
+    words = "stride·(n - 1) begins at history.column('real_p')[-100:] and " * 5
+    exercise(words)(check_double)(...)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 2 and max(map(len, lines)) <= 90
+    assert " ".join(lines).split() == f"Not attempted yet. First step: {words}".split()

@@ -89,6 +89,6 @@ CASES = [
 
 
 @pytest.mark.parametrize(("check", "answer", "says"), CASES)
-def test_verdict(check, answer, says, capsys):
+def test_verdict(check, answer, says, verdict):
     getattr(lesson_00, check)(answer)
-    assert re.search(says, capsys.readouterr().out)
+    assert re.search(says, verdict())

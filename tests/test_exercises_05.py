@@ -92,9 +92,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("check", "answer", "says"), CASES)
-def test_verdict(check, answer, says, capsys):
+def test_verdict(check, answer, says, verdict):
     getattr(lesson_05, check)(answer)
-    assert re.search(says, capsys.readouterr().out)
+    assert re.search(says, verdict())
 
 
 def test_the_runs_can_be_told_apart_by_what_the_lesson_says_of_their_curves():

@@ -10,7 +10,7 @@ from gan_lessons.exercises import lesson_07
 
 def verdict(capsys, check, answer):
     check(answer)
-    return capsys.readouterr().out
+    return " ".join(capsys.readouterr().out.split())
 
 
 def size_after(n, kernel, stride, padding):

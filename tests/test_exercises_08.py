@@ -11,7 +11,7 @@ from gan_lessons.exercises import lesson_08
 
 def verdict(capsys, check, answer):
     check(answer)
-    return capsys.readouterr().out
+    return " ".join(capsys.readouterr().out.split())
 
 
 def stretch(weights):

@@ -157,7 +157,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("check", "answer", "says"), CASES)
-def test_verdict(check, answer, says, capsys):
+def test_verdict(check, answer, says, verdict):
     torch.manual_seed(1)
     getattr(lesson_09, check)(answer)
-    assert re.search(says, capsys.readouterr().out)
+    assert re.search(says, verdict())

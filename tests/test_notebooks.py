@@ -72,6 +72,14 @@ def test_lesson_has_its_parts_in_order(path):
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_solutions_have_their_lessons_title_and_run_on_colab_too(path):
+    lesson, solutions = (nbformat.read(each, as_version=4).cells for each in (path, path.parent / "solutions" / path.name))
+    title = lesson[0].source.splitlines()[0].removeprefix("# ")
+    assert solutions[0].source.startswith(f"# Solutions {title}\n\nTry each exercise of lesson {path.name[:2]} yourself first")
+    assert solutions[1].source == lesson[1].source
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name)
 def test_lesson_shows_pictures(path):
     outputs = [output for cell in cells(path, "code") for output in cell.outputs]
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 3

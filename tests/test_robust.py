@@ -96,7 +96,7 @@ def test_odd_path_c_locale_offline_and_one_thread(checkout):
     plain = {"LANG": "C", "LC_ALL": "C", "OMP_NUM_THREADS": "1"}
     client(notebook, checkout, startup=OFFLINE).execute(**settings(checkout, **plain))
     assert_as_recorded(notebook, checkout, checkout / "notebooks/runs")
-    assert "CPU with 1 threads" in texts(notebook)[1] or "CPU with" not in texts(notebook)[1]
+    assert "CPU with 1 thread\n" in texts(notebook)[1] or "CPU with" not in texts(notebook)[1]
 
 
 def test_any_working_directory(checkout):

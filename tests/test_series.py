@@ -92,3 +92,12 @@ def test_the_map_in_lesson_00_has_the_measured_minutes():
     on_the_map = dict(re.findall(r'^ *\("(\d) · [^"]*", "[^"]*", "([^"]+)"', drawn, flags=re.M))
     measured = SERIES["load"]()["lessons"]
     assert on_the_map == {str(int(name[:2])): SERIES["minutes"](result) for name, result in measured.items()}
+
+
+def test_each_lesson_opens_with_its_measured_minutes():
+    if not doctor.SERIES.exists():
+        pytest.skip("nothing has been measured yet: benchmarks/series.py")
+    words = {"½": "half a minute", "1": "a minute", "1½": "a minute and a half", "2": "two minutes", "2½": "two and a half minutes"}
+    for name, result in SERIES["load"]()["lessons"].items():
+        title = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells[0].source
+        assert f"\n*About {words[SERIES['minutes'](result)]} on two CPU cores.*\n" in title, name

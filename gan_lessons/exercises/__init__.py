@@ -5,6 +5,7 @@ A check tries the answer out, prints one verdict, and never raises: "Not attempt
 """
 
 import functools
+import textwrap
 from collections.abc import Callable
 
 
@@ -26,7 +27,8 @@ def exercise(first_step: str) -> Callable[[Callable], Callable]:
     def make_check(judge: Callable[[object], str]) -> Callable[[object], None]:
         @functools.wraps(judge)
         def check(answer) -> None:
-            print(_verdict(judge, answer, first_step))
+            # JupyterLab breaks a line that is too long in the middle of a word.
+            print(textwrap.fill(_verdict(judge, answer, first_step), 90, break_long_words=False, break_on_hyphens=False))
 
         return check
 

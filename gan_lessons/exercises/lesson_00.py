@@ -105,4 +105,4 @@ def check_shape(shape) -> str:
     outside = shape(7)
     if outside.shape != (7, 2):
         raise Hint(f"Asked for 7 points, it gave {len(outside)}: use n.")
-    return "Put it in the heart's place and run the ten lines again: the forger learns what you drew, by verdicts alone."
+    return "Put it in the heart's place and run the ten lines again: the forger learns what you drew, from the critic alone."

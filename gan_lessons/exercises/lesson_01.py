@@ -113,7 +113,7 @@ def check_whisper(answer) -> str:
         raise Hint("Mostly neither: this generator has hardly been trained. Measure the one that play gives back.")
     if max(counted[:2]) < 0.9:
         raise Hint("Not settled yet: play on for 800 turns, with a fresh Generator.")
-    return "One direction, every time. G overhears z and is a function again: this failure is called mode collapse."
+    return "One direction, every time. G does not hear z and is a function again: this failure is called mode collapse."
 
 
 def _bell(z: torch.Tensor) -> torch.Tensor:

@@ -120,7 +120,7 @@ def check_nearest_shifted(nearest_shifted) -> str:
 
 @exercise("ten test digits, one of each class, repeated: which ten are surely among the reals? Then make the copies differ.")
 def check_swindle(swindle) -> str:
-    """swindle: 2 000 different images that all measures but recall and the distances praise."""
+    """swindle: 2000 different images that all measures but recall and the distances praise."""
     swindle = torch.as_tensor(swindle).to(runtime.device())
     if tuple(swindle.shape) != (2000, 1, 28, 28):
         raise Hint(f"Expected 2000 images, 2000×1×28×28, not {tuple(swindle.shape)}.")
