@@ -168,16 +168,26 @@ def animation(
     snapshots: Mapping[int, Tensor], columns: int = 8, scale: int = 2, seconds: float = 0.25, colours: int = 32
 ) -> None:
     """Show the snapshots, images N×C×H×W in [-1, 1] by turn, as an endless GIF; the last stands for two seconds."""
-    pictures = [Image.fromarray(tiles(images, columns)) for images in snapshots.values()]
-    frames = [picture.resize((scale * picture.width, scale * picture.height), Image.Resampling.NEAREST) for picture in pictures]
+    frames = [enlarged(images, columns, scale) for images in snapshots.values()]
     show_gif(frames, [seconds] * (len(frames) - 1) + [2.0], colours)
 
 
 def show_gif(frames: list[Image.Image], seconds: list[float], colours: int = 32) -> None:
     """Show PIL images as an endless GIF in so many colours, each for its number of seconds."""
+    display.display(display.Image(gif(frames, seconds, colours), format="gif"))
+
+
+def gif(frames: list[Image.Image], seconds: list[float], colours: int = 32) -> bytes:
+    """The endless GIF that `show_gif` shows, as the bytes of a file."""
     content = io.BytesIO()
     paletted = [frame.convert("RGB").quantize(colours, dither=Image.Dither.NONE) for frame in frames]
     paletted[0].save(
         content, "GIF", save_all=True, append_images=paletted[1:], duration=[int(1000 * each) for each in seconds], loop=0
     )
-    display.display(display.Image(content.getvalue(), format="gif"))
+    return content.getvalue()
+
+
+def enlarged(images: Tensor, columns: int, scale: int) -> Image.Image:
+    """Images N×C×H×W in [-1, 1] in rows of `columns`, each pixel `scale` pixels wide and high."""
+    picture = Image.fromarray(tiles(images, columns))
+    return picture.resize((scale * picture.width, scale * picture.height), Image.Resampling.NEAREST)
