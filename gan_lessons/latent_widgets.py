@@ -13,7 +13,7 @@ import torch
 from ipywidgets import Button, Checkbox, FloatSlider, Layout, SelectionSlider, Text, ToggleButton, ToggleButtons, VBox
 from torch import Tensor, nn
 
-from gan_lessons import latent, runtime
+from gan_lessons import latent, plots, runtime
 from gan_lessons.panel import Faces, Panel, Picture, filmstrip, hidden_style, side_by_side, text, wrapped
 
 KEPT = 8
@@ -385,7 +385,7 @@ def _device(generators: Mapping[str, nn.Module]) -> torch.device:
 
 
 def _label(turns: str | int) -> str:
-    return f"{turns:,}".replace(",", " ") if isinstance(turns, int) and turns >= 10_000 else str(turns)
+    return plots.spaced(turns) if isinstance(turns, int) else str(turns)
 
 
 def _common_size(generators: Mapping[str, nn.Module]) -> int:

@@ -104,9 +104,14 @@ def evolution(snapshots: Mapping[int, Tensor], title: str, columns: int = 12) ->
         axes.imshow(tiles(images[:columns], columns), interpolation="nearest")
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
-        axes.set_ylabel(f"turn {turn}", rotation=0, ha="right", va="center")
+        axes.set_ylabel(f"turn {spaced(turn)}", rotation=0, ha="right", va="center")
     figure.suptitle(title)
     plt.show()
+
+
+def spaced(number: int) -> str:
+    """A whole number for readers: from five digits on with a space, as in 50 000."""
+    return f"{number:,}".replace(",", " ") if abs(number) >= 10_000 else str(number)
 
 
 def curves(history: History, title: str, smooth: int = 50) -> None:

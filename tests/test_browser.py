@@ -160,7 +160,7 @@ def test_lesson_04_opens_with_its_pictures_and_runs(page, lab):
     assert page.locator("h1").first.inner_text().startswith("4 · An MLP GAN draws digits")
     screenshot(page, "lesson_04_opened")
     run_cells(page, 6)
-    output = page.locator(".jp-OutputArea-output pre").filter(has_text=re.compile("60000 digits"))
+    output = page.locator(".jp-OutputArea-output pre").filter(has_text=re.compile("60 000 digits"))
     assert "shape (64, 1, 28, 28), from -1 to 1" in output.inner_text()
     output.scroll_into_view_if_needed()
     # JupyterLab draws only the cells near the window, so the picture is looked for where the reader is.

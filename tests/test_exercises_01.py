@@ -41,7 +41,7 @@ CASES = [
     ("check_density", lambda y: -bell(y.log() / 2) / (2 * y), "never negative"),
     ("check_density", lambda y: bell(y.log() / 2) * 2 * y, r"multiplied by \|dy/dz\|"),
     ("check_density", lambda y: bell(y.log() / 2), "is missing"),
-    ("check_density", lambda y: bell(y.log() / 2) / y, "A factor 2 is missing"),
+    ("check_density", lambda y: bell(y.log() / 2) / y, "Twice too high"),
     ("check_density", lambda y: bell(y) / (2 * y), "not y itself"),
     ("check_density", lambda y: bell(y.log()) / y, "the lesson's example"),
     ("check_density", lambda y: torch.exp(-y), "half the bell's height"),

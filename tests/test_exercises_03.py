@@ -36,8 +36,12 @@ def d_without_step(discriminator, optimizer, real, fake):
     d_loss(discriminator, real, fake.detach()).backward()
 
 
-def d_joint_mean(discriminator, optimizer, real, fake):
+def d_halved(discriminator, optimizer, real, fake):
     step(optimizer, d_loss(discriminator, real, fake.detach()) / 2)
+
+
+def d_joint_mean(discriminator, optimizer, real, fake):
+    step(optimizer, torch.cat([softplus(-discriminator(real)), softplus(discriminator(fake.detach()))]).mean())
 
 
 def d_real_only(discriminator, optimizer, real, fake):
@@ -160,7 +164,8 @@ CASES = [
     ("check_update_discriminator", d_step(real_sign=1, fake_sign=-1), "labels are exchanged"),
     ("check_update_discriminator", d_step(fake_sign=-1), "fakes carry the label 1"),
     ("check_update_discriminator", d_step(reduce=torch.sum), "summed over the batch"),
-    ("check_update_discriminator", d_joint_mean, "half of the sum"),
+    ("check_update_discriminator", d_halved, "do not halve"),
+    ("check_update_discriminator", d_joint_mean, "one mean over reals and fakes together"),
     ("check_update_discriminator", d_real_only, "loss of the fakes is missing"),
     ("check_update_discriminator", d_without_zero_grad, "Old gradients"),
     ("check_update_discriminator", d_without_step, "D has not moved"),

@@ -72,7 +72,7 @@ CASES = [
     ("check_coverage", lambda r, f: (torch.cdist(f, r) < radii(r)).float().mean(), "share of all pairs"),
     ("check_coverage", lambda r, f: (torch.cdist(f, r) < radii(r)).any(dim=0), r"shape \(40,\)"),
     ("check_coverage", lambda r, f: ..., "Not attempted yet"),
-    ("check_nearest_shifted", nearest(NINE), "Right. Nine moved copies"),
+    ("check_nearest_shifted", nearest(NINE), "Right. Nine copies caught"),
     ("check_nearest_shifted", nearest([(0, 0)]), "No image was moved"),
     ("check_nearest_shifted", nearest([(0, 0), (0, 1), (1, 0), (1, 1)]), "one direction only"),
     ("check_nearest_shifted", nearest([(0, 0), (0, 1), (1, 0), (-1, 0), (0, -1)]), "diagonal"),

@@ -32,7 +32,7 @@ def check_coin(coin) -> str:
         raise Hint(f"coin(4000) has shape {tuple(tosses.shape)}; one number for each of 4000 frames is (4000, 1).")
     values = sorted(set(tosses.flatten().tolist()))
     if values == [0, 1]:
-        raise Hint("A coin of 0 and 1 is fair too, but a z of 0 says nothing to the network: use -1 and 1 (2·toss - 1).")
+        raise Hint("A coin of 0 and 1 is fair too, but here its sides should be -1 and 1: 2·toss - 1.")
     if len(values) > 2:
         raise Hint(f"A coin has two sides; yours shows {len(values)} different numbers.")
     if len(values) == 1:
@@ -80,11 +80,10 @@ def check_density(density) -> str:
         (-right, "A density is never negative: dz/dy is -1/(2y) here, and the rule takes its absolute value."),
         (_bell(z), "That is the density of z at the right place. The strip's width has changed: the factor |dz/dy| is missing."),
         (_bell(z) * 2 * y, "You multiplied by |dy/dz|. Where the curve is steep, strips get wide and low: it is |dz/dy|."),
-        (_bell(z) / y, "A factor 2 is missing: z = -log(y)/2, so |dz/dy| = 1/(2y)."),
+        (_bell(z) / y, "Twice too high: z = -log(y)/2, so |dz/dy| = 1/(2y), and each y comes from one z only."),
         (_bell(y) / (2 * y), "bell wants the z that leads to y, not y itself: z = -log(y)/2."),
         (_bell(y.log()) / (2 * y), "The z that leads to y is -log(y)/2; you have ±log(y) inside the bell."),
         (_bell(y.log()) / y, "That is the density of exp(z), the lesson's example. Here y = exp(-2z)."),
-        (right * 2, "Twice too high: exp(-2z) is falling everywhere, so each y comes from one z only."),
     )
     if torch.allclose(found.double(), right, rtol=1e-4):
         return "At y = 1, where z = 0, it is half as high as the bell, since the curve stretches twofold there."
@@ -113,7 +112,7 @@ def check_whisper(answer) -> str:
         raise Hint("Mostly neither: this generator has hardly been trained. Measure the one that play gives back.")
     if max(counted[:2]) < 0.9:
         raise Hint("Not settled yet: play on for 800 turns, with a fresh Generator.")
-    return "One direction, every time. G does not hear z and is a function again: this failure is called mode collapse."
+    return "One direction, (nearly) every time. G hardly hears z and is all but a function: this is called mode collapse."
 
 
 def _bell(z: torch.Tensor) -> torch.Tensor:

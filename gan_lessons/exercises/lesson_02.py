@@ -116,7 +116,7 @@ def check_best_discriminator(best_discriminator) -> str:
         "The shares are swapped: `share` belongs to the reals.": (1 - share) * r / ((1 - share) * r + share * f),
         "That is the probability of a fake: reals belong above the line.": (1 - share) * f / (share * r + (1 - share) * f),
         "The fakes have lost their weight: theirs is 1 - share.": share * r / (share * r + f),
-        "The share must stand below the line too, or D could exceed 1 elsewhere.": share * r / (r + f),
+        "The share must stand below the line too, or D stays below `share` even where all are real.": share * r / (r + f),
     }
     if found.shape != r.shape:
         raise Hint(f"r and f of shape (3,) should give a D of shape (3,), not {tuple(found.shape)}.")

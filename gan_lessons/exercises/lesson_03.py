@@ -66,9 +66,12 @@ D_MISTAKES = {
     ),
     "D has only seen reals: the loss of the fakes is missing.": lambda d, fake: _real_and_fake(d, fake)[0].mean(),
     "D has only seen fakes: the loss of the reals is missing.": lambda d, fake: _real_and_fake(d, fake)[1].mean(),
-    "One mean over reals and fakes together is half of the sum of both means; take each batch's mean, then add.": (
-        lambda d, fake: sum(part.mean() for part in _real_and_fake(d, fake)) / 2
-    ),
+    "That is half of it: add the two means, and do not halve.": lambda d, fake: sum(
+        part.mean() for part in _real_and_fake(d, fake)
+    ) / 2,
+    "That is one mean over reals and fakes together; take each batch's mean, then add.": lambda d, fake: torch.cat(
+        _real_and_fake(d, fake)
+    ).mean(),
 }
 
 

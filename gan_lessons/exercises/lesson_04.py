@@ -34,7 +34,7 @@ def check_parameters(count) -> str:
         raise Hint("That is the repaired generator with batch normalisation; the question is about the textbook one.")
     if count != weights + biases:
         raise Hint(f"{count} is not it. The first layer alone has 100·128 + 128 = {100 * 128 + 128}.")
-    return f"{weights} weights and {biases} biases; nearly two thirds sit in the last layer."
+    return f"{weights} weights and {biases} biases; more than two thirds sit in the last layer."
 
 
 @exercise("for each pair of weights, move the average a little towards G: average = decay·average + (1 - decay)·weight.")

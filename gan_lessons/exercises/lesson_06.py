@@ -115,7 +115,7 @@ def check_nearest_shifted(nearest_shifted) -> str:
             raise Hint(hint)
     if not torch.allclose(found.float(), every.min(dim=0).values, atol=2e-3):
         raise Hint("Some distances are not the smallest over the nine shifts; use metrics.nearest_neighbours for each shift.")
-    return "Nine moved copies caught, three test digits left in peace."
+    return "Nine copies caught, eight of them moved; three test digits left in peace."
 
 
 @exercise("ten test digits, one of each class, repeated: which ten are surely among the reals? Then make the copies differ.")
