@@ -33,4 +33,4 @@ def test_the_lesson_as_it_is_passes(tmp_path):
 def test_a_broken_number_is_noticed(tmp_path):
     run = run_start_of_lesson_04(tmp_path, ("60 000 digits", "60 001 digits"))
     assert run.returncode == 1
-    assert "60001 digits" in run.stdout and "1 failed" in run.stdout
+    assert "60 001 digits" in run.stdout and "1 failed" in run.stdout
