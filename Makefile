@@ -1,6 +1,6 @@
 # make lab     open the lessons in JupyterLab            (ARGS="--no-browser --port 9000")
 # make test    prove that everything works
-# make quick   the same without notebooks and browser, in under a minute (ARGS="-k losses" goes to pytest)
+# make quick   the same without notebooks and browser, in about a minute (ARGS="-k losses" goes to pytest)
 # make record  run notebooks and keep their outputs      (ARGS="notebooks/04_mlp_gan.ipynb")
 # make lock    choose the newest versions anew
 # make handout pack dist/gan-lessons-students.zip: everything a student needs, without solutions

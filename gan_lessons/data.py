@@ -111,7 +111,7 @@ def faces(split: str = "train", size: int = 64) -> Faces:
     """The cartoon faces, drawn from the avatar style lorelei (Lisa Wischofsky, CC0), bundled: 3×size×size.
 
     9000 'train' or 1000 'test'; size is 64, or 32, at which each pixel is the mean of four; data/README.md tells
-    the attributes and their values. All look the same way, so a face mirrored is none of this set. Checked at every use.
+    the attributes and their values. All face the same way, so a face mirrored is none of this set. Checked at every use.
     Raises ValueError for another split or size; FileNotFoundError or ValueError, with the way to restore it, for a
     missing or damaged file.
     """

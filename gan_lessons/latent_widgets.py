@@ -210,13 +210,13 @@ class LatentPanel(Panel):
             drawn = torch.stack([generator(few) for generator in self._generators.values()])
             rows = {f"face {n}": drawn[:, n - 1] for n in (1, 2, 3)}
             return filmstrip(rows, list(self._generators), title)
-        places = (-3.0, -1.5, 0.0, 1.5, 3.0)
+        places = {"−3": -3.0, "−1.5": -1.5, "0": 0.0, "+1.5": 1.5, "+3": 3.0}
         (generator,) = self._generators.values()
         rows = {
-            name: generator(torch.cat([self._codes(self._base[:1], {name: place}) for place in places]).to(self._z))
+            name: generator(torch.cat([self._codes(self._base[:1], {name: place}) for place in places.values()]).to(self._z))
             for name in list(self.sliders)[:3]
         }
-        return filmstrip(rows or {"": generator(self._z[:1].expand(5, -1))}, [f"{place:+g}".replace("-", "−") if place else "0" for place in places], title)
+        return filmstrip(rows or {"": generator(self._z[:1].expand(5, -1))}, list(places), title)
 
 
 def morph(generator: nn.Module, start: Tensor | None = None, end: Tensor | None = None, seed: int = 0) -> "MorphPanel":

@@ -8,11 +8,6 @@ from gan_lessons import models
 from gan_lessons.exercises import lesson_07
 
 
-def verdict(capsys, check, answer):
-    check(answer)
-    return " ".join(capsys.readouterr().out.split())
-
-
 def size_after(n, kernel, stride, padding):
     return stride * (n - 1) + kernel - 2 * padding
 
@@ -67,8 +62,9 @@ RIGHT = [
 
 
 @pytest.mark.parametrize("check, answer", RIGHT)
-def test_right_answers_are_accepted(capsys, check, answer):
-    assert verdict(capsys, check, answer).startswith("Right. ")
+def test_right_answers_are_accepted(check, answer, verdict):
+    check(answer)
+    assert verdict().startswith("Right. ")
 
 
 WRONG = [
@@ -98,12 +94,13 @@ WRONG = [
 
 
 @pytest.mark.parametrize("check, answer, words", WRONG)
-def test_wrong_answers_get_a_hint_that_names_the_mistake(capsys, check, answer, words):
-    said = verdict(capsys, check, answer)
+def test_wrong_answers_get_a_hint_that_names_the_mistake(check, answer, words, verdict):
+    check(answer)
+    said = verdict()
     assert said.startswith("Not yet. ") and words in said
 
 
 @pytest.mark.parametrize("name", ["size_after", "stamp_line", "dcgan_weights", "colour_generator"])
-def test_stubs_are_not_attempted_yet(capsys, name):
-    said = verdict(capsys, getattr(lesson_07, f"check_{name}"), lambda *arguments: ...)
-    assert said.startswith("Not attempted yet. First step: ")
+def test_stubs_are_not_attempted_yet(name, verdict):
+    getattr(lesson_07, f"check_{name}")(lambda *arguments: ...)
+    assert verdict().startswith("Not attempted yet. First step: ")

@@ -117,7 +117,10 @@ def check_colour_generator(colour_generator) -> str:
         raise Hint("The last layer should be a tanh, so that images lie in [-1, 1].")
     norms = [layer for layer in layers if isinstance(layer, nn.BatchNorm2d)]
     if isinstance(layers[-2], nn.BatchNorm2d):
-        raise Hint("G's last layer is normalised: an image's brightness would hang on the rest of its batch. Leave batch normalisation out there.")
+        raise Hint(
+            "G's last layer is normalised: an image's brightness would hang on the rest of its batch. "
+            "Leave batch normalisation out there."
+        )
     if len(norms) < len(stamps) - 1:
         raise Hint(f"{len(stamps)} transposed convolutions, {len(norms)} batch normalisations: each but the last should have one.")
     if sum(isinstance(layer, nn.ReLU) for layer in layers) < len(stamps) - 1:
