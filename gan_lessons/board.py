@@ -69,8 +69,8 @@ def watch(
             yield turn
     except KeyboardInterrupt:
         raise Stopped(
-            f"Stopped after turn {game.turns} of {until}. The game keeps everything so far: look at it in the cells below, "
-            "or run this loop again to play on."
+            f"Stopped after turn {game.turns} of {until}. The game keeps everything so far:\n"
+            "look at it in the cells below, or run this loop again to play on."
         ) from None
     finally:  # after a `break`, too
         with training.interrupts_held_back():  # from a reader who presses stop twice
