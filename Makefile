@@ -22,26 +22,26 @@ lab: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
-	$(BIN)/python tools/nbval
+	$(BIN)/python tools/nbval.py
 
 quick: $(READY)
 	$(BIN)/python -m pytest -m "not slow and not browser" $(ARGS)
 
 record: $(READY)
-	$(BIN)/python tools/record $(or $(ARGS),$(LESSONS) $(SOLUTIONS))
+	$(BIN)/python tools/record.py $(or $(ARGS),$(LESSONS) $(SOLUTIONS))
 
 lock: $(READY)
-	tools/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --upgrade \
+	sh tools/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --upgrade \
 	    --generate-hashes --no-header --no-emit-index-url --quiet --output-file requirements.lock
-	tools/uv pip compile tests/colab/requirements.txt --universal --python-version 3.11 --upgrade \
+	sh tools/uv pip compile tests/colab/requirements.txt --universal --python-version 3.11 --upgrade \
 	    --generate-hashes --no-header --no-emit-index-url --quiet --output-file tests/colab/requirements.lock
 
 handout: $(READY)
-	$(BIN)/python tools/handout
+	$(BIN)/python tools/handout.py
 
 # Colab itself has Python 3.13: make colab-test PYTHON=python3.13 where there is one.
 colab-test: $(COLAB)/ready
-	$(COLAB)/bin/python tools/colab_test $(LESSONS)
+	$(COLAB)/bin/python -m tools.colab_test $(LESSONS)
 
 define VENV
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -52,8 +52,8 @@ endef
 # The environment is made anew whenever what it is made from has changed.
 $(READY): requirements.lock pyproject.toml tools/uv tools/jupyterlab.json
 	$(VENV)
-	tools/uv pip install --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
-	tools/uv pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	sh tools/uv pip install --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
+	sh tools/uv pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@mkdir -p .venv/share/jupyter/lab/settings
 	@cp tools/jupyterlab.json .venv/share/jupyter/lab/settings/overrides.json
 	@touch $@
@@ -62,8 +62,8 @@ $(READY): requirements.lock pyproject.toml tools/uv tools/jupyterlab.json
 $(COLAB)/ready: tests/colab/requirements.lock tools/uv
 	$(VENV)
 	rm -rf $(COLAB)
-	tools/uv venv --quiet --python $(PYTHON) $(COLAB)
-	tools/uv pip install --python $(COLAB)/bin/python --compile-bytecode --require-hashes -r tests/colab/requirements.lock
+	sh tools/uv venv --quiet --python $(PYTHON) $(COLAB)
+	sh tools/uv pip install --python $(COLAB)/bin/python --compile-bytecode --require-hashes -r tests/colab/requirements.lock
 	@touch $@
 
 clean:

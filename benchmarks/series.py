@@ -1,10 +1,9 @@
-#!/usr/bin/env python
 """Measure every lesson, from kernel start to kernel end, and write the figures wherever they are told.
 
 usage: benchmarks/series.py [--repeats N] [LESSON …]     (numbers such as 04; without them all lessons and solutions)
        benchmarks/series.py --write                      measure nothing, only write what series.json has
 
-Writes benchmarks/series.json, the columns "minutes on two cores" and "memory" of the README's table, and the classroom
+Writes gan_lessons/lesson_times.json, the columns "minutes on two cores" and "memory" of the README's table, and the classroom
 table in docs/teaching.md. Wants a quiet machine with two cores, and Linux, which tells a process's peak memory. The
 notebooks stay as they are. Fails where a bar is missed: 2 GB a kernel, 15 minutes for the whole series.
 """
@@ -23,9 +22,10 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-from gan_lessons import __main__ as doctor  # noqa: E402
-from gan_lessons import runtime  # noqa: E402
+from gan_lessons import (
+    doctor,
+    runtime,
+)
 
 MEMORY_BAR, TIME_BAR = 2000, 15 * 60  # MB for each kernel; seconds for the whole series
 STUDENTS, SLOT = 30, 50  # a class, and the minutes of its slot
@@ -54,7 +54,7 @@ def process(pid: int) -> dict[str, float]:
     """CPU seconds and peak resident memory in MB of a living process, from Linux's /proc."""
     # Not ru_maxrss: a child begins with the peak of the process that it was forked from.
     status = Path(f"/proc/{pid}/status").read_text()
-    peak = int(re.search(r"^VmHWM:\s+(\d+) kB", status, flags=re.M)[1]) * 1024 / 1e6
+    peak = int(re.search(r"^VmHWM:\s+(\d+) kB", status, flags=re.MULTILINE)[1]) * 1024 / 1e6
     user, system = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
     return {"cpu_seconds": round((int(user) + int(system)) / os.sysconf("SC_CLK_TCK"), 1), "peak_mb": math.ceil(peak)}
 
@@ -123,7 +123,7 @@ def with_columns(readme: str, series: dict) -> str:
         return f"{row['before']} {minutes(result)} | {gigabytes(result['peak_mb'])} |" if result else row[0]
 
     row = r"^(?P<before>\| \[[^]]*\]\(notebooks/(?P<name>\w+)\.ipynb\) \|[^|\n]*\|)[^|\n]*\|[^|\n]*\|(?=[^|\n]*\|$)"
-    return re.sub(row, filled, readme, flags=re.M)
+    return re.sub(row, filled, readme, flags=re.MULTILINE)
 
 
 def classroom(series: dict) -> str:
@@ -146,11 +146,11 @@ def with_classroom(page: str, series: dict) -> str:
 
 
 def load() -> dict:
-    return json.loads(doctor.SERIES.read_text(encoding="utf-8"))
+    return json.loads(doctor.TIMES.read_text(encoding="utf-8"))
 
 
 def write(series: dict) -> None:
-    runtime.write_whole(doctor.SERIES, (json.dumps(series, indent=1, ensure_ascii=False) + "\n").encode())
+    runtime.write_whole(doctor.TIMES, (json.dumps(series, indent=1, ensure_ascii=False) + "\n").encode())
     for name, fill in (("README.md", with_columns), ("docs/teaching.md", with_classroom)):
         text = (ROOT / name).read_text(encoding="utf-8")
         runtime.write_whole(ROOT / name, fill(text, series).encode())

@@ -1,4 +1,3 @@
-#!/usr/bin/env python
 """How fast a latent slider answers, with lesson 08's generator (the weights do not matter for the time).
 
     .venv/bin/python benchmarks/sliders.py
@@ -20,9 +19,9 @@ import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
-from test_browser import chromium, jupyterlab, open_lesson, run_cells, write_notebook  # noqa: E402
+from test_browser import chromium, jupyterlab, open_lesson, run_cells, write_notebook
 
-from gan_lessons import models, widgets  # noqa: E402
+from gan_lessons import models, widgets
 
 GENERATOR = (100, (3, 64, 64), 24)
 SETUP = f"from gan_lessons import models, widgets\ngenerator = models.conv_generator{GENERATOR}"

@@ -1,4 +1,3 @@
-#!/usr/bin/env python
 """Train a recipe for digits for a given time, and leave what others need to judge it.
 
     .venv/bin/python benchmarks/train.py mlp --seconds 60
@@ -13,6 +12,7 @@ distance, judged every 50 turns with the clock stopped. Larger images than 28×2
 
 import argparse
 import io
+import itertools
 import json
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.utils.flop_counter import FlopCounterMode
 
-from gan_lessons import data, metrics, models, runtime, training
+from gan_lessons import classifiers, data, metrics, models, runtime, training
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,13 +43,13 @@ class Recipe(NamedTuple):
         """n images N×1×28×28 in [-1, 1]."""
         z = torch.randn(n, game.settings["latent_size"], generator=torch.Generator().manual_seed(seed))
         network = game.average.module if self.samples_from_average else game.generator
-        return resized(training.generate(network, z.to(runtime.device())), 28)
+        return resized(models.run(network, z.to(runtime.device())), 28)
 
 
 def dense(sizes: tuple[int, ...], activation: Callable[[], nn.Module]) -> list[nn.Module]:
     """Dense layers of these sizes, each but the last followed by the activation."""
     layers = []
-    for inputs, outputs in zip(sizes, sizes[1:]):
+    for inputs, outputs in itertools.pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), activation()]
     return layers[:-1]
 
@@ -175,7 +175,7 @@ def train(
 
 def frechet(images: Tensor) -> float:
     real = data.to_floats(data.mnist("test").pixels)
-    return metrics.frechet_distance(metrics.read_digits(real).features, metrics.read_digits(images).features)
+    return metrics.frechet_distance(classifiers.read_digits(real).features, classifiers.read_digits(images).features)
 
 
 def main() -> None:

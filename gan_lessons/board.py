@@ -31,7 +31,7 @@ IMAGES, COLUMNS = 32, 16
 SMOOTH = 50  # turns
 
 
-class Reading(Protocol):
+class Classified(Protocol):
     """What a classifier sees in N images: `probabilities` N×K of the K classes."""
 
     @property
@@ -50,13 +50,13 @@ def watch(
     draw: Callable[[int], Tensor],
     until: int,
     z: Tensor | None = None,
-    classifier: Callable[[Tensor], Reading] | None = None,
+    classifier: Callable[[Tensor], Classified] | None = None,
 ) -> Iterator[int]:
     """Play the game as `game.play(draw, until)` does, turn by turn, under a board that is redrawn now and then.
 
     The board shows the losses, D(x) and D(G(z)), shaded where healthy ones lie (where D has lesson 04's loss), and what
     the weight average makes of the first 32 of z, N×latent_size, by default 200 from the standard normal distribution.
-    A classifier, such as `metrics.read_digits`, counts the classes among the images of all of z.
+    A classifier, such as `classifiers.read_digits`, counts the classes among the images of all of z.
     Outside a notebook the board is a progress bar. The game's numbers are the same with a board and without.
 
     Raises Stopped, a KeyboardInterrupt, after an interrupt: the game keeps everything so far, and plays on when it is
@@ -121,7 +121,7 @@ class Pace:
 class _Board:
     """The board of a notebook: one picture, and at the end its numbers in a sentence, for those who do not see it."""
 
-    def __init__(self, game: Game, until: int, z: Tensor | None, classifier: Callable[[Tensor], Reading] | None):
+    def __init__(self, game: Game, until: int, z: Tensor | None, classifier: Callable[[Tensor], Classified] | None):
         self.game, self.until, self.classifier = game, until, classifier
         if z is None:  # from a stream of its own, so that the game's noise stays what it is
             z = torch.randn(200, game.settings["latent_size"], generator=torch.Generator().manual_seed(1))
@@ -131,7 +131,9 @@ class _Board:
         figure = Figure(figsize=(11, 5.2), layout="none")
         self.canvas, self.heading = FigureCanvasAgg(figure), figure.suptitle("", y=0.985)
         columns = 3 if classifier else 2
-        self.panels = figure.subplots(1, columns, gridspec_kw=dict(left=0.065, right=0.965, top=0.83, bottom=0.43, wspace=0.3))
+        self.panels = figure.subplots(
+            1, columns, gridspec_kw={"left": 0.065, "right": 0.965, "top": 0.83, "bottom": 0.43, "wspace": 0.3}
+        )
         self.images = figure.add_axes((0.01, 0.01, 0.98, 0.28))
         self._show(f"Turn {game.turns} of {until}")  # loads the fonts and the classifier; the second tells what one costs
         started = time.perf_counter()

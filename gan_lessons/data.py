@@ -4,10 +4,7 @@ Pixels stay uint8 on the device, a quarter of the memory; each batch becomes flo
 """
 
 import csv
-import gzip
-import hashlib
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.error import URLError
 
 import numpy
@@ -15,9 +12,8 @@ import torch
 import torchvision
 from torch import Tensor
 
-from gan_lessons import runtime
+from gan_lessons import bundle, runtime
 
-FOLDER = Path(__file__).resolve().parent.parent / "data"
 TEST_FACES = 1000
 MNIST_PARTS = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 
@@ -50,8 +46,7 @@ class Images(_Pixels):
         super().__post_init__()
         if self.labels.shape != self.pixels.shape[:1]:
             raise ValueError(
-                f"There are {len(self.pixels)} images but labels of shape {tuple(self.labels.shape)}; "
-                "each image needs one label."
+                f"There are {len(self.pixels)} images but labels of shape {tuple(self.labels.shape)}; each image needs one label."
             )
 
 
@@ -66,8 +61,7 @@ class Faces(_Pixels):
         for name, values in self.attributes.items():
             if len(values) != len(self.pixels):
                 raise ValueError(
-                    f"There are {len(self.pixels)} faces but {len(values)} values of the attribute {name!r}; "
-                    "each face needs one."
+                    f"There are {len(self.pixels)} faces but {len(values)} values of the attribute {name!r}; each face needs one."
                 )
 
 
@@ -90,9 +84,7 @@ def _check_pixels(pixels: Tensor) -> None:
             f"Expected uint8 pixels in 0…255, got {pixels.dtype}; floats in [-1, 1] become pixels with data.to_pixels."
         )
     if pixels.dim() != 4 or pixels.shape[1] not in (1, 3) or 0 in pixels.shape:
-        raise ValueError(
-            f"Expected pixels of shape N×C×H×W with N, H and W at least 1 and C 1 or 3, got {tuple(pixels.shape)}."
-        )
+        raise ValueError(f"Expected pixels of shape N×C×H×W with N, H and W at least 1 and C 1 or 3, got {tuple(pixels.shape)}.")
 
 
 def mnist(split: str = "train") -> Images:
@@ -103,7 +95,7 @@ def mnist(split: str = "train") -> Images:
     """
     _check_split(split)
     # torchvision wants all four files in place, whichever split it is asked for.
-    root = _unpacked([f"MNIST/raw/{part}-ubyte" for part in MNIST_PARTS])
+    root = bundle.unpacked([f"MNIST/raw/{part}-ubyte" for part in MNIST_PARTS])
     return _images(torchvision.datasets.MNIST(root, train=split == "train"))
 
 
@@ -121,11 +113,11 @@ def faces(split: str = "train", size: int = 64) -> Faces:
             f"There are no faces of size {size!r}: choose 64 or 32; for another, put "
             "torch.nn.functional.interpolate(images, size, mode='area') after draw."
         )
-    with numpy.load(bundled("faces/faces.npz")) as packed:
+    with numpy.load(bundle.path("faces/faces.npz")) as packed:
         palettes, indices = packed["palettes"], packed["indices"]
     chosen = slice(-TEST_FACES) if split == "train" else slice(-TEST_FACES, None)
     pixels = _from_palettes(palettes[chosen], indices[chosen])
-    with open(bundled("faces/attributes.csv"), newline="", encoding="utf-8") as file:
+    with open(bundle.path("faces/attributes.csv"), newline="", encoding="utf-8") as file:
         names, *rows = csv.reader(file)
     return Faces(
         torch.from_numpy(pixels if size == 64 else _halved(pixels)).to(runtime.device()),
@@ -175,45 +167,3 @@ def _images(dataset) -> Images:
     # N×H×W becomes N×1×H×W, and CIFAR's N×H×W×3 becomes N×3×H×W.
     pixels = pixels.unsqueeze(1) if pixels.dim() == 3 else pixels.movedim(-1, 1).contiguous()
     return Images(pixels.to(runtime.device()), labels.to(runtime.device()), tuple(dataset.classes))
-
-
-def bundled(name: str) -> Path:
-    """The path of a bundled file, by its path below data/, checked against data/SHA256SUMS.
-
-    Raises FileNotFoundError or ValueError, with the way to restore it, for a missing or damaged file.
-    """
-    _check_file(FOLDER / name, checksums()[name])
-    return FOLDER / name
-
-
-def _unpacked(names: list[str]) -> Path:
-    """The root folder that holds these bundled files unpacked, checked; what is not there yet is unpacked now."""
-    wanted = checksums()
-    for name in names:
-        bundled(f"{name}.gz")
-    root = FOLDER if runtime.writable(FOLDER / Path(names[0]).parent) else runtime.cache_folder()
-    for name in names:
-        if _checksum(root / name) != wanted[name]:
-            runtime.write_whole(root / name, gzip.decompress((FOLDER / f"{name}.gz").read_bytes()))
-    return root
-
-
-def _check_file(path: Path, wanted: str) -> None:
-    found, name = _checksum(path), path.relative_to(FOLDER.parent)
-    way_out = f"Restore it with `git checkout -- {name.as_posix()}`, run in {FOLDER.parent}, or clone the repository again."
-    if found is None:
-        raise FileNotFoundError(f"{name} is missing. {way_out}")
-    if found != wanted:
-        raise ValueError(f"{name} is damaged (its SHA-256 is {found[:12]}…, not {wanted[:12]}…). {way_out}")
-
-
-def checksums() -> dict[str, str]:
-    """The wanted SHA-256 of every bundled file and of what is unpacked from it, by its path below data/."""
-    path = FOLDER / "SHA256SUMS"
-    if not path.exists():
-        raise FileNotFoundError(f"{path} is missing: GAN Lessons runs from a clone of its repository, data folder included.")
-    return {name: checksum for checksum, name in (line.split() for line in path.read_text().splitlines())}
-
-
-def _checksum(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None

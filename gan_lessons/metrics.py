@@ -1,20 +1,19 @@
 """How good are generated images? Distances between sets of features, coverage of classes, nearest neighbours.
 
 The distances take features, tensors N×d, one row an image: numbers that a classifier computes on its way to an
-answer. For digits and for the cartoon faces a classifier is bundled: `read_digits` and `read_faces` give its features,
-`score_digits` and `score_faces` all measures at once.
+answer. `classifiers` has one for digits and one for the cartoon faces; `score_digits` and `score_faces` take all
+measures at once.
 """
 
 import functools
-import json
 import math
 from typing import NamedTuple
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
-from gan_lessons import data, models, runtime, training
+from gan_lessons import data
+from gan_lessons.classifiers import read_digits, read_faces
 
 # ------------------------------------------------------------------------------ distances between feature sets
 
@@ -140,14 +139,7 @@ def nearest_neighbours(images: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
     return best / math.sqrt(rows.shape[1]), index
 
 
-# ------------------------------------------------------------------------------------ digits, all at once
-
-
-class DigitReading(NamedTuple):
-    """What the classifier sees in N images: `features` N×64, and `probabilities` N×10 of the ten digits."""
-
-    features: Tensor
-    probabilities: Tensor
+# ----------------------------------------------------------------------------------- all measures at once
 
 
 class DigitScores(NamedTuple):
@@ -165,17 +157,6 @@ class DigitScores(NamedTuple):
             f"digit Fréchet distance {self.frechet:.1f}, kernel distance {self.kernel:.1f}, precision {self.precision:.2f}, "
             f"recall {self.recall:.2f}, {self.effective_classes:.1f} classes, {self.sure:.0%} sure"
         )
-
-
-def read_digits(images: Tensor) -> DigitReading:
-    """Read digits (float N×1×28×28 in [-1, 1]) with the bundled classifier (data/digit_classifier/card.json).
-
-    Raises ValueError for images of another shape or outside the range.
-    """
-    _check_images(images, "digits", (1, 28, 28))
-    classifier = _digit_classifier()
-    features = training.generate(classifier[:-1], images)
-    return DigitReading(features, training.generate(classifier[-1:], features).softmax(dim=1))
 
 
 def score_digits(images: Tensor) -> DigitScores:
@@ -198,23 +179,8 @@ def score_digits(images: Tensor) -> DigitScores:
 
 
 @functools.cache
-def _digit_classifier() -> torch.nn.Sequential:
-    return _bundled_weights(models.digit_classifier(), "digit_classifier")
-
-
-@functools.cache
 def _test_features() -> Tensor:
     return read_digits(data.to_floats(data.mnist("test").pixels)).features
-
-
-# ------------------------------------------------------------------------------------- faces, all at once
-
-
-class FaceReading(NamedTuple):
-    """What the classifier sees in N faces: `features` N×128, and for each attribute a list of N values in words."""
-
-    features: Tensor
-    attributes: dict[str, list[str]]
 
 
 class FaceScores(NamedTuple):
@@ -232,20 +198,6 @@ class FaceScores(NamedTuple):
         )
 
 
-def read_faces(images: Tensor) -> FaceReading:
-    """Read cartoon faces (float N×3×64×64 in [-1, 1]) with the bundled classifier (data/face_classifier/card.json).
-
-    The attributes and their values are those of `data.faces()`. It answers for any image, faces or not.
-    Raises ValueError for images of another shape or outside the range.
-    """
-    _check_images(images, "faces", (3, 64, 64))
-    values, classifier = _face_card()["values"], _face_classifier()
-    features = training.generate(classifier[:-1], images)
-    logits = training.generate(classifier[-1:], features).split([len(words) for words in values.values()], dim=1)
-    answers = {name: part.argmax(dim=1).tolist() for name, part in zip(values, logits)}
-    return FaceReading(features, {name: [values[name][index] for index in answers[name]] for name in values})
-
-
 def score_faces(images: Tensor) -> FaceScores:
     """Score generated faces (float N×3×64×64 in [-1, 1]) against the 1000 of the test set.
 
@@ -254,34 +206,6 @@ def score_faces(images: Tensor) -> FaceScores:
     """
     real, fake = _test_face_features(), read_faces(images).features
     return FaceScores(frechet_distance(real, fake), kernel_distance(real, fake), *precision_recall(real, fake))
-
-
-def face_accuracies() -> dict[str, float]:
-    """For each attribute the share of the test faces that `read_faces` reads rightly, from 0 to 1."""
-    return _face_card()["test_accuracy"]
-
-
-def _check_images(images: Tensor, what: str, shape: tuple[int, int, int]) -> None:
-    if images.dim() != 4 or tuple(images.shape[1:]) != shape or len(images) == 0:
-        wanted = "×".join(map(str, shape))
-        raise ValueError(f"The classifier reads {what} of shape N×{wanted}, not {tuple(images.shape)}.")
-    if not images.is_floating_point() or not images.abs().max() <= 1.001:
-        raise ValueError(f"Expected floats in [-1, 1], got {images.dtype} with the largest at {images.abs().max().item():g}.")
-
-
-def _bundled_weights(classifier: torch.nn.Sequential, folder: str) -> torch.nn.Sequential:
-    classifier.load_state_dict(safetensors.torch.load_file(data.bundled(f"{folder}/weights.safetensors")))
-    return classifier.to(runtime.device()).eval()
-
-
-@functools.cache
-def _face_card() -> dict:
-    return json.loads(data.bundled("face_classifier/card.json").read_text(encoding="utf-8"))
-
-
-@functools.cache
-def _face_classifier() -> torch.nn.Sequential:
-    return _bundled_weights(models.face_classifier(sum(map(len, _face_card()["values"].values()))), "face_classifier")
 
 
 @functools.cache

@@ -4,6 +4,7 @@ Generators take z of shape N×latent_size and give images N×C×H×W in [-1, 1];
 images and give N logits, not probabilities.
 """
 
+import itertools
 from math import prod
 
 import torch
@@ -63,7 +64,7 @@ def conv_discriminator(image_shape: tuple[int, int, int] = (1, 28, 28), width: i
     widths = [width * 2**n for n in range(len(sizes) - 1)]
     # No batch normalisation in the first layer: D must see the images' own scale.
     layers: list[nn.Module] = [nn.Conv2d(image_shape[0], width, 4, 2, 1), nn.LeakyReLU(0.2)]
-    for inputs, outputs in zip(widths, widths[1:]):
+    for inputs, outputs in itertools.pairwise(widths):
         layers += [nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)]
     return _prepared(nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, sizes[-1]), nn.Flatten(0)))
 
@@ -78,7 +79,7 @@ def spectral_discriminator(image_shape: tuple[int, int, int] = (3, 64, 64), widt
     sizes = _sizes(image_shape)
     widths = [image_shape[0], *(width * 2**n for n in range(len(sizes) - 1))]
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(widths, widths[1:]):
+    for inputs, outputs in itertools.pairwise(widths):
         layers += [spectral_norm(nn.Conv2d(inputs, outputs, 4, 2, 1)), nn.LeakyReLU(0.2)]
     network = nn.Sequential(*layers, spectral_norm(nn.Conv2d(widths[-1], 1, sizes[-1])), nn.Flatten(0))
     return network.to(memory_format=torch.channels_last)
@@ -111,31 +112,18 @@ def initialise(network: nn.Sequential) -> nn.Sequential:
     return network
 
 
-def digit_classifier() -> nn.Sequential:
-    """A small convolutional classifier of digits, images N×1×28×28 in [-1, 1] to 10 logits.
+@torch.no_grad()
+def run(network: nn.Module, inputs: torch.Tensor, chunk: int = 100) -> torch.Tensor:
+    """The network's outputs for the inputs N×…, in eval mode for the while, without gradients.
 
-    Its last layer but one gives 64 features; `metrics` judges generated digits by both.
+    A chunk at a time: one that fits into a CPU's cache is several times faster than one that does not.
     """
-    return _classifier((1, 28, 28), (32, 64, 64), 64, 10)
-
-
-def face_classifier(outputs: int) -> nn.Sequential:
-    """A small convolutional classifier of faces, images N×3×64×64 in [-1, 1] to logits, those of all attributes in a row.
-
-    Its last layer but one gives 128 features; `metrics` judges generated faces by both.
-    """
-    return _classifier((3, 64, 64), (32, 64, 64, 128), 128, outputs)
-
-
-def _classifier(image_shape: tuple[int, int, int], widths: tuple[int, ...], features: int, outputs: int) -> nn.Sequential:
-    """Convolutions that keep the size, each followed by a halving, then two dense layers."""
-    channels, _, size = image_shape
-    layers: list[nn.Module] = []
-    for inputs, width in zip((channels, *widths), widths):
-        layers += [nn.Conv2d(inputs, width, 3, 1, 1), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)]
-        size //= 2
-    layers += [nn.Flatten(), nn.Linear(widths[-1] * size**2, features), nn.ReLU(), nn.Linear(features, outputs)]
-    return nn.Sequential(*layers).to(memory_format=torch.channels_last)
+    training = network.training
+    network.eval()
+    try:
+        return torch.cat([network(part) for part in inputs.split(chunk)])
+    finally:
+        network.train(training)
 
 
 class Bfloat16(nn.Module):

@@ -17,7 +17,7 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from gan_lessons import data
-from gan_lessons.training import History
+from gan_lessons.history import History
 
 REAL, FAKE, DISCRIMINATOR, OTHER = "#0072B2", "#D55E00", "#222222", "#009E73"
 
@@ -84,7 +84,7 @@ def side_by_side(sets: Mapping[str, Tensor], title: str, columns: int = 8) -> No
 
 def bars(heights: Tensor, title: str, xlabel: str, ylabel: str, level: float) -> None:
     """Show a bar for each of the heights (N), numbered from 0, with a dotted line at the level to compare with."""
-    figure, axes = plt.subplots(figsize=(10, 3.2))
+    _figure, axes = plt.subplots(figsize=(10, 3.2))
     draw_bars(axes, heights, level)
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
     plt.show()

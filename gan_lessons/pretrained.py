@@ -1,15 +1,13 @@
 """The long run of lesson 08, bundled: the generator at its milestones, the discriminator it ended with, and cards.
 
-A card tells how a milestone was made and how it scores; tools/pretrain_faces writes both.
+A card tells how a milestone was made and how it scores; tools/pretrain_faces.py writes both.
 """
 
-import json
 from pathlib import PurePosixPath
 
-import safetensors.torch
 from torch import nn
 
-from gan_lessons import data, models, runtime
+from gan_lessons import bundle, models
 
 LATENT_SIZE, IMAGE_SHAPE = 100, (3, 64, 64)
 
@@ -26,7 +24,7 @@ def new_face_discriminator() -> nn.Sequential:
 
 def face_milestones() -> list[int]:
     """The numbers of turns after which the run was kept, in order."""
-    names = (PurePosixPath(name) for name in data.checksums())  # so that a missing file is missed
+    names = (PurePosixPath(name) for name in bundle.checksums())  # so that a missing file is missed
     return sorted(int(name.stem) for name in names if name.parent.name == "pretrained_faces" and name.suffix == ".json")
 
 
@@ -35,17 +33,17 @@ def face_generator(turns: int | None = None) -> nn.Sequential:
 
     Raises ValueError where the run has no such milestone; FileNotFoundError or ValueError for a missing or damaged file.
     """
-    return _with_weights(new_face_generator(), f"{_milestone(turns)}.safetensors")
+    return bundle.weights(new_face_generator(), f"pretrained_faces/{_milestone(turns)}.safetensors")
 
 
 def face_discriminator() -> nn.Sequential:
     """The run's discriminator, as it was at the last milestone, on the device, in eval mode. Raises as `face_generator` does."""
-    return _with_weights(new_face_discriminator(), "discriminator.safetensors")
+    return bundle.weights(new_face_discriminator(), "pretrained_faces/discriminator.safetensors")
 
 
 def milestone_card(turns: int | None = None) -> dict:
     """How the milestone after so many turns, by default the last, was made, and its scores. Raises as `face_generator` does."""
-    return json.loads(data.bundled(f"pretrained_faces/{_milestone(turns)}.json").read_text(encoding="utf-8"))
+    return bundle.card(f"pretrained_faces/{_milestone(turns)}.json")
 
 
 def _milestone(turns: int | None) -> int:
@@ -53,8 +51,3 @@ def _milestone(turns: int | None) -> int:
     if turns is not None and turns not in kept:
         raise ValueError(f"The run was not kept at turn {turns!r}, only at {', '.join(map(str, kept))}.")
     return kept[-1] if turns is None else turns
-
-
-def _with_weights(network: nn.Sequential, name: str) -> nn.Sequential:
-    network.load_state_dict(safetensors.torch.load_file(data.bundled(f"pretrained_faces/{name}")))
-    return network.to(runtime.device()).eval()

@@ -7,6 +7,7 @@ import random
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Self
 
 import numpy
 import torch
@@ -75,7 +76,7 @@ class RandomStream:
         self._states = _random_states()
         _set_random_states(outside)
 
-    def __enter__(self) -> "RandomStream":
+    def __enter__(self) -> Self:
         self._outside = _random_states()
         _set_random_states(self._states)
         return self

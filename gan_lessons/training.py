@@ -1,7 +1,5 @@
-"""The training game: the two updates, the loop that alternates them, its history and its checkpoints."""
+"""The training game: the two updates, the loop that alternates them and its checkpoints."""
 
-import csv
-import io
 import json
 import math
 import signal
@@ -9,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import safetensors
 import safetensors.torch
@@ -17,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from gan_lessons import runtime
+from gan_lessons import models, runtime
+from gan_lessons.history import History, Record
 from gan_lessons.losses import Losses, non_saturating
 
 CHECKPOINT_FORMAT = "gan_lessons game 1"
@@ -49,9 +47,7 @@ def update_discriminator(
     return loss, real_logits, fake_logits
 
 
-def update_generator(
-    discriminator: nn.Module, optimizer: torch.optim.Optimizer, fake: Tensor, losses: Losses
-) -> Tensor:
+def update_generator(discriminator: nn.Module, optimizer: torch.optim.Optimizer, fake: Tensor, losses: Losses) -> Tensor:
     """One step of G, through D, on a fake batch that still hangs on G's graph; D is left alone.
 
     Returns the loss from before the step. Raises Diverged, with nothing changed, where it is not finite.
@@ -83,54 +79,6 @@ def _descend(optimizer: torch.optim.Optimizer, loss: Tensor, player: str) -> Non
     optimizer.step()
 
 
-# ------------------------------------------------------------------------------------- the history
-
-
-class Record(NamedTuple):
-    """What one turn measured: the mean of D(x) and of D(G(z)) before D's step, and both losses."""
-
-    turn: int
-    real_p: float
-    fake_p: float
-    generator_loss: float
-    discriminator_loss: float
-
-
-class History(list[Record]):
-    """One `Record` a turn, in order."""
-
-    def column(self, name: str) -> list[float]:
-        """One measure over all turns: 'turn', 'real_p', 'fake_p', 'generator_loss' or 'discriminator_loss'."""
-        if name not in Record._fields:
-            raise KeyError(f"The history has no column {name!r}; it has {', '.join(Record._fields)}.")
-        return [getattr(record, name) for record in self]
-
-    def write_csv(self, path: str | Path, turns_per_epoch: float) -> None:
-        """Write a CSV file, whole or not at all: a row a turn, with the epoch (passes over the data so far) first."""
-        if not turns_per_epoch > 0:
-            raise ValueError(f"turns_per_epoch is images / batch size, above 0, not {turns_per_epoch}.")
-        text = io.StringIO()
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(("epoch", *Record._fields))
-        for record in self:
-            measures = (f"{measure:.6f}" for measure in record[1:])
-            rows.writerow((f"{record.turn / turns_per_epoch:.4f}", record.turn, *measures))
-        runtime.write_whole(path, text.getvalue().encode())
-
-    @classmethod
-    def read_csv(cls, path: str | Path) -> "History":
-        """The history in a file that `write_csv` wrote. Raises ValueError for a file that holds something else."""
-        with open(path, newline="", encoding="utf-8") as file:
-            try:
-                rows = csv.DictReader(file)
-                if rows.fieldnames != ["epoch", *Record._fields]:
-                    raise ValueError(f"its columns are {rows.fieldnames}")
-                measures = Record._fields[1:]
-                return cls(Record(int(row["turn"]), *(float(row[name]) for name in measures)) for row in rows)
-            except (ValueError, TypeError, csv.Error) as error:
-                raise ValueError(f"{path} is no history that write_csv wrote: {error}.") from None
-
-
 # ---------------------------------------------------------------------------------------- the game
 
 
@@ -160,9 +108,7 @@ class Game:
         self.discriminator = discriminator.to(runtime.device())
         self.generator_optimizer = torch.optim.Adam(generator.parameters(), generator_lr, betas, fused=True)
         self.discriminator_optimizer = torch.optim.Adam(discriminator.parameters(), discriminator_lr, betas, fused=True)
-        self.average = AveragedModel(
-            self.generator, multi_avg_fn=get_ema_multi_avg_fn(average_decay), use_buffers=True
-        ).eval()
+        self.average = AveragedModel(self.generator, multi_avg_fn=get_ema_multi_avg_fn(average_decay), use_buffers=True).eval()
         self.losses = losses
         self.settings = {"latent_size": latent_size, "batch_size": batch_size, "average_decay": average_decay}
         self.random = runtime.RandomStream(seed)
@@ -212,7 +158,7 @@ class Game:
 
     def samples(self, z: Tensor) -> Tensor:
         """The weight average's images for z of shape N×latent_size: float N×C×H×W in [-1, 1]."""
-        return generate(self.average.module, z)
+        return models.run(self.average.module, z)
 
     # -------------------------------------------------------------------------------- checkpoints
 
@@ -276,20 +222,6 @@ class Game:
                     )
 
 
-@torch.no_grad()
-def generate(generator: nn.Module, z: Tensor, chunk: int = 100) -> Tensor:
-    """Images for z of shape N×latent_size, with the generator in eval mode for the while.
-
-    A chunk at a time: one that fits into a CPU's cache is several times faster than one that does not.
-    """
-    training = generator.training
-    generator.eval()
-    try:
-        return torch.cat([generator(part) for part in z.split(chunk)])
-    finally:
-        generator.train(training)
-
-
 def _check_real(real: Tensor, fake: Tensor) -> None:
     if real.shape != fake.shape or real.dtype != fake.dtype:
         raise ValueError(
@@ -321,7 +253,7 @@ def _read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict]:
             header = file.metadata() or {}
             if header.get("format") != CHECKPOINT_FORMAT:
                 raise CheckpointError(f"{path} holds tensors, but is no checkpoint that Game.save wrote.")
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(header["game"])
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(header["game"])  # noqa: SIM118
     except safetensors.SafetensorError as error:
         raise CheckpointError(
             f"{path} is no checkpoint that Game.save wrote, or is damaged ({error}). Pickled files (.pt, .pth, .pkl) "

@@ -16,6 +16,7 @@ from jupyter_client.manager import start_new_kernel
 from PIL import Image
 
 from gan_lessons import board, losses, models, plots, training
+from gan_lessons.history import Record
 
 
 def small_game(**settings):
@@ -153,7 +154,7 @@ def test_the_last_picture_shows_the_end(boards, capsys):
     loss = boards[0].panels[0].lines[0]
     assert loss.get_xdata().tolist() == list(range(1, 61))
     assert loss.get_ydata().tolist() == game.history.column("discriminator_loss")
-    means = [numpy.mean(game.history.column(name)[-50:]) for name in training.Record._fields[1:]]
+    means = [numpy.mean(game.history.column(name)[-50:]) for name in Record._fields[1:]]
     words = "D(x) {:.2f}, D(G(z)) {:.2f}, G's loss {:.2f}, D's loss {:.2f}".format(*means)
     assert capsys.readouterr().out == f"Turn 60 of 100. Means of the last 50 turns: {words}.\n"
 
@@ -211,6 +212,7 @@ def test_outside_a_notebook_it_is_a_bar(capsys):
 
 
 # --------------------------------------------------------------------------------------------- interrupts
+
 
 @pytest.mark.parametrize("where", ["in a turn", "in a picture", "twice"])
 def test_interrupts_anywhere_end_in_one_sentence(boards, monkeypatch, where):

@@ -17,7 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
-TOOL = runpy.run_path(str(ROOT / "tools/stamp"))
+TOOL = runpy.run_path(str(ROOT / "tools/stamp.py"))
 ON_COLAB = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
 IMPORT = "\nimport gan_lessons; print(gan_lessons.__file__)"
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="no git on this machine: Colab's cell needs it")
@@ -89,7 +89,9 @@ def test_another_lesson_that_is_quicker_by_a_hair_does_no_harm(address, empty):
 
 
 def test_a_folder_that_cannot_be_made_is_not_passed_over(address, empty):
-    broken = "import pathlib\ndef refuse(self, target): raise PermissionError('no right to write')\npathlib.Path.rename = refuse\n"
+    broken = (
+        "import pathlib\ndef refuse(self, target): raise PermissionError('no right to write')\npathlib.Path.rename = refuse\n"
+    )
     status, _, err = said(ON_COLAB + broken + TOOL["setup_cell"](address, "v1"), empty)
     assert status == 1 and err.endswith("PermissionError: no right to write\n")
     assert list(empty.iterdir()) == []
@@ -116,7 +118,7 @@ def test_what_cannot_be_fetched_is_said_in_the_last_line(address, empty, reposit
     status, out, err = said(code, empty, LANG="C")
     assert status == 1 and out == ""
     sentence = f"ConnectionError: {repository or address} cannot be fetched; is there a network? "
-    assert re.search(rf"^{re.escape(sentence)}\S", err, flags=re.M)
+    assert re.search(rf"^{re.escape(sentence)}\S", err, flags=re.MULTILINE)
     assert ("v9 not found" in err) == (tag == "v9")
     assert list(empty.iterdir()) == []
 
@@ -148,7 +150,7 @@ def test_its_lock_has_colabs_versions_with_hashes_and_no_address():
 
 
 def test_a_lesson_that_does_not_exist_is_refused_before_anything_runs():
-    command = [sys.executable, ROOT / "tools/colab_test", "04", "notebooks/77_no_such.ipynb"]
+    command = [sys.executable, "-m", "tools.colab_test", "04", "notebooks/77_no_such.ipynb"]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 1 and run.stdout == ""
     assert run.stderr.startswith("There is no lesson notebooks/77_no_such.ipynb; there are 0")

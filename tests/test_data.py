@@ -15,14 +15,14 @@ import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan_lessons import data
+from gan_lessons import bundle, data
 
 ROOT = Path(__file__).resolve().parent.parent
 RAW = "MNIST/raw/train-images-idx3-ubyte"
 
 
 @pytest.fixture
-def bundle(monkeypatch):
+def own_bundle(monkeypatch):
     """A copy of the bundled files, nothing unpacked yet, and a cache folder, where any user can reach them."""
     with tempfile.TemporaryDirectory() as base:
         folder = Path(base) / "checkout" / "data"
@@ -30,19 +30,19 @@ def bundle(monkeypatch):
         (Path(base) / "cache").mkdir()
         os.chmod(base, 0o755)
         os.chmod(Path(base) / "cache", 0o777)
-        shutil.copy(data.FOLDER / "SHA256SUMS", folder)
+        shutil.copy(bundle.FOLDER / "SHA256SUMS", folder)
         for part in data.MNIST_PARTS:
-            shutil.copy(data.FOLDER / f"MNIST/raw/{part}-ubyte.gz", folder / "MNIST/raw")
-        monkeypatch.setattr(data, "FOLDER", folder)
+            shutil.copy(bundle.FOLDER / f"MNIST/raw/{part}-ubyte.gz", folder / "MNIST/raw")
+        monkeypatch.setattr(bundle, "FOLDER", folder)
         monkeypatch.setenv("XDG_CACHE_HOME", str(Path(base) / "cache"))
         yield folder
 
 
 @pytest.fixture
-def read_only(bundle):
-    (bundle / "MNIST/raw").chmod(0o555)
+def read_only(own_bundle):
+    (own_bundle / "MNIST/raw").chmod(0o555)
     yield
-    (bundle / "MNIST/raw").chmod(0o755)
+    (own_bundle / "MNIST/raw").chmod(0o755)
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ def test_digits_are_mnist():
 
 
 def test_readme_lists_the_checksums():
-    readme = (data.FOLDER / "README.md").read_text()
-    packed = {name: checksum for name, checksum in data.checksums().items() if name.endswith(".gz")}
+    readme = (bundle.FOLDER / "README.md").read_text()
+    packed = {name: checksum for name, checksum in bundle.checksums().items() if name.endswith(".gz")}
     assert len(packed) == 4
     for name, checksum in packed.items():
         assert f"| `{Path(name).name}` | `{checksum}` |" in readme
@@ -126,47 +126,47 @@ def test_other_wrong_input_is_refused():
         data.mnist("validation")
 
 
-def test_unpacks_once_and_leaves_nothing_else(bundle):
+def test_unpacks_once_and_leaves_nothing_else(own_bundle):
     data.mnist("test")
-    names = sorted(path.name for path in (bundle / "MNIST/raw").iterdir())
+    names = sorted(path.name for path in (own_bundle / "MNIST/raw").iterdir())
     assert names == sorted(f"{part}-ubyte{end}" for part in data.MNIST_PARTS for end in ("", ".gz"))
-    before = (bundle / RAW).stat().st_mtime_ns
+    before = (own_bundle / RAW).stat().st_mtime_ns
     data.mnist("train")
-    assert (bundle / RAW).stat().st_mtime_ns == before
+    assert (own_bundle / RAW).stat().st_mtime_ns == before
 
 
-def test_damaged_unpacked_file_is_unpacked_again(bundle):
+def test_damaged_unpacked_file_is_unpacked_again(own_bundle):
     data.mnist("test")
-    (bundle / RAW).write_bytes(b"damaged")
+    (own_bundle / RAW).write_bytes(b"damaged")
     assert len(data.mnist("train")) == 60_000
 
 
 @pytest.mark.parametrize("damage", [b"", b"no gzip at all", "truncated", "one bit"])
-def test_damaged_bundle_is_named_with_the_way_out(bundle, damage):
-    path = bundle / f"{RAW}.gz"
+def test_damaged_bundle_is_named_with_the_way_out(own_bundle, damage):
+    path = own_bundle / f"{RAW}.gz"
     content = bytearray(path.read_bytes())
     if damage == "one bit":
         content[5000] ^= 1
     path.write_bytes(content[:9000] if damage == "truncated" else content if damage == "one bit" else damage)
     with pytest.raises(ValueError, match=r"train-images-idx3-ubyte.gz is damaged .* `git checkout -- data/MNIST/raw/train-im"):
         data.mnist()
-    assert not (bundle / RAW).exists()
+    assert not (own_bundle / RAW).exists()
 
 
-def test_missing_bundle_is_named_with_the_way_out(bundle):
-    (bundle / f"{RAW}.gz").unlink()
+def test_missing_bundle_is_named_with_the_way_out(own_bundle):
+    (own_bundle / f"{RAW}.gz").unlink()
     with pytest.raises(FileNotFoundError, match=r"train-images-idx3-ubyte.gz is missing. Restore it with `git checkout"):
         data.mnist()
-    (bundle / "SHA256SUMS").unlink()
+    (own_bundle / "SHA256SUMS").unlink()
     with pytest.raises(FileNotFoundError, match="SHA256SUMS is missing: GAN Lessons runs from a clone"):
         data.mnist()
 
 
-def test_read_only_checkout_unpacks_into_the_cache(read_only, bundle, unprivileged):
+def test_read_only_checkout_unpacks_into_the_cache(read_only, own_bundle, unprivileged):
     assert len(data.mnist("test")) == 10_000
-    unpacked = bundle.parent.parent / "cache/gan_lessons" / RAW
-    assert gzip.decompress((bundle / f"{RAW}.gz").read_bytes()) == unpacked.read_bytes()
-    assert not (bundle / RAW).exists()
+    unpacked = own_bundle.parent.parent / "cache/gan_lessons" / RAW
+    assert gzip.decompress((own_bundle / f"{RAW}.gz").read_bytes()) == unpacked.read_bytes()
+    assert not (own_bundle / RAW).exists()
 
 
 @pytest.mark.slow
@@ -196,11 +196,11 @@ def test_downloaded_colour_images_get_their_channels_first(tmp_path, monkeypatch
 
 
 @pytest.mark.slow
-def test_two_notebooks_unpacking_at_once(bundle):
+def test_two_notebooks_unpacking_at_once(own_bundle):
     code = (
-        "import sys, pathlib; from gan_lessons import data; data.FOLDER = pathlib.Path(sys.argv[1]); "
+        "import sys, pathlib; from gan_lessons import bundle, data; bundle.FOLDER = pathlib.Path(sys.argv[1]); "
         "print(len(data.mnist()), int(data.mnist().pixels.sum()))"
     )
-    command = [sys.executable, "-c", code, str(bundle)]
+    command = [sys.executable, "-c", code, str(own_bundle)]
     runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(2)]
     assert [run.communicate()[0].split()[0] for run in runs] == ["60000", "60000"]

@@ -12,7 +12,7 @@ CONDA_NAMES = {"torch": "pytorch"}
 
 
 def test_conda_environment_has_the_projects_dependencies_and_no_others():
-    lines = re.findall(r"^  - (\S.*)$", (ROOT / "environment.yml").read_text(), flags=re.M)
+    lines = re.findall(r"^  - (\S.*)$", (ROOT / "environment.yml").read_text(), flags=re.MULTILINE)
     listed = {line for line in lines if line not in ("conda-forge", "nodefaults", "pip", "pip:")}
     requirements = (Requirement(text) for text in PROJECT["dependencies"])
     expected = {f"{CONDA_NAMES.get(each.name, each.name)}{each.specifier}" for each in requirements}
@@ -22,7 +22,7 @@ def test_conda_environment_has_the_projects_dependencies_and_no_others():
 
 def test_conda_environment_comes_from_conda_forge_alone():
     text = (ROOT / "environment.yml").read_text()
-    channels = re.search(r"^channels:\n((?:  - .*\n)+)", text, flags=re.M).group(1)
+    channels = re.search(r"^channels:\n((?:  - .*\n)+)", text, flags=re.MULTILINE).group(1)
     assert channels.split() == ["-", "conda-forge", "-", "nodefaults"]
 
 

@@ -98,7 +98,11 @@ CASES = [
     ("check_optimistic", lambda x, y, u, v, eta: (x + eta * (2 * y - v), y + eta * (2 * x - u)), "Both players ascend"),
     ("check_optimistic", lambda x, y, u, v, eta: (x + eta * (2 * y - v), y - eta * (2 * x - u)), "swapped roles"),
     ("check_optimistic", lambda x, y, u, v, eta: (x - eta * (2 * x - u), y + eta * (2 * y - v)), "other's position"),
-    ("check_optimistic", lambda x, y, u, v, eta: (2 * x - u - eta * (2 * y - v), 2 * y - v + eta * (2 * x - u)), "start from where"),
+    (
+        "check_optimistic",
+        lambda x, y, u, v, eta: (2 * x - u - eta * (2 * y - v), 2 * y - v + eta * (2 * x - u)),
+        "start from where",
+    ),
     ("check_optimistic", lambda x, y, u, v, eta: (x, y), "it should go to"),
     ("check_optimistic", lambda x, y, u, v, eta: ..., "^Not attempted yet"),
 ]

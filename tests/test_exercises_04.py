@@ -24,7 +24,7 @@ def average_other_way(average, generator, decay):
 
 def average_not_in_place(average, generator, decay):
     for mine, its in zip(average.parameters(), generator.parameters()):
-        mine = decay * mine + (1 - decay) * its  # noqa: F841, the mistake
+        mine = decay * mine + (1 - decay) * its
 
 
 def average_summed(average, generator, decay):

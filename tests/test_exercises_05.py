@@ -10,9 +10,10 @@ import numpy
 import pytest
 import torch
 
+from gan_lessons import bundle
 from gan_lessons.exercises import lesson_05
 
-RIGHT = {number: label["name"] for number, label in lesson_05.labels().items()}
+RIGHT = {number: label["name"] for number, label in bundle.diagnosis_labels().items()}
 
 
 def mean(history, name, rows=100):
@@ -98,7 +99,7 @@ def test_verdict(check, answer, says, verdict):
 
 
 def test_the_runs_can_be_told_apart_by_what_the_lesson_says_of_their_curves():
-    assert {number: named(lesson_05.recorded(number)) for number in RIGHT} == RIGHT
+    assert {number: named(bundle.diagnosis_runs()[number]) for number in RIGHT} == RIGHT
 
 
 def named(history):
@@ -122,7 +123,7 @@ def named(history):
 
 def test_the_runs_are_a_thousand_turns_of_which_every_fourth_is_kept():
     for number in RIGHT:
-        assert lesson_05.recorded(number).column("turn") == list(range(1, 1001, 4))
+        assert bundle.diagnosis_runs()[number].column("turn") == list(range(1, 1001, 4))
 
 
 def test_healthy_runs_are_among_them_and_every_name_comes_up():
@@ -131,13 +132,13 @@ def test_healthy_runs_are_among_them_and_every_name_comes_up():
 
 
 def test_the_labels_are_those_of_the_tool_and_the_lesson_has_the_game_that_it_plays():
-    path = Path(__file__).resolve().parent.parent / "tools/record_diagnosis_runs"
+    path = Path(__file__).resolve().parent.parent / "tools/record_diagnosis_runs.py"
     loader = importlib.machinery.SourceFileLoader("record_diagnosis_runs", str(path))
     tool = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
     loader.exec_module(tool)
     scope = tool.lesson()
     runs = tool.runs(**scope)
-    assert [tuple(label[key] for key in ("name", "evidence", "cause")) for label in lesson_05.labels().values()] == [
+    assert [tuple(label[key] for key in ("name", "evidence", "cause")) for label in bundle.diagnosis_labels().values()] == [
         run[:3] for run in runs
     ]
     for *_, changes in runs:

@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 
-from gan_lessons import data, metrics
+from gan_lessons import classifiers, data, metrics
 from gan_lessons.exercises import lesson_06
 
 
@@ -41,7 +41,7 @@ def swindle(noise=0.02, split="test", pick="usual", classes=10):
     torch.manual_seed(0)
     images = data.mnist(split)
     floats = data.to_floats(images.pixels[:10_000])
-    features, chosen = metrics.read_digits(floats).features, []
+    features, chosen = classifiers.read_digits(floats).features, []
     for k in range(classes):
         mine = (images.labels[:10_000] == k).nonzero().flatten()
         distance = (features[mine] - features[mine].mean(dim=0)).norm(dim=1)
@@ -90,14 +90,14 @@ CASES = [
     ("check_swindle", lambda: data.to_floats(data.mnist("test").pixels[::5]), "Recall is"),
     ("check_swindle", lambda: swindle()[:100], "Expected 2000 images"),
     ("check_swindle", lambda: ..., "Not attempted yet"),
-    ("check_diagnosis", RIGHT, "Right. Each of the four"),
-    ("check_diagnosis", RIGHT | {"A": "blurred"}, "A is not “blurred”. Seven effective"),
-    ("check_diagnosis", RIGHT | {"B": "good"}, "B is not “good”. Only 45 %"),
-    ("check_diagnosis", RIGHT | {"C": "good"}, "C is not “good”. Nearly every number"),
-    ("check_diagnosis", RIGHT | {"D": "missing"}, "D is not “missing”. One effective"),
-    ("check_diagnosis", RIGHT | {"D": "sevens"}, "'sevens' is none of the six"),
-    ("check_diagnosis", {"A": "missing"}, "the four letters"),
-    ("check_diagnosis", ..., "Not attempted yet"),
+    ("check_mysteries", RIGHT, "Right. Each of the four"),
+    ("check_mysteries", RIGHT | {"A": "blurred"}, "A is not “blurred”. Seven effective"),
+    ("check_mysteries", RIGHT | {"B": "good"}, "B is not “good”. Only 45 %"),
+    ("check_mysteries", RIGHT | {"C": "good"}, "C is not “good”. Nearly every number"),
+    ("check_mysteries", RIGHT | {"D": "missing"}, "D is not “missing”. One effective"),
+    ("check_mysteries", RIGHT | {"D": "sevens"}, "'sevens' is none of the six"),
+    ("check_mysteries", {"A": "missing"}, "the four letters"),
+    ("check_mysteries", ..., "Not attempted yet"),
 ]
 
 

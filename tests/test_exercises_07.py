@@ -29,7 +29,7 @@ def covering(signal, kernel, stride):
 def weights(std=0.02, scale=1.0, shift=0.0, deep=True, dense=False):
     def change(network):
         for layer in network.modules() if deep else network:
-            if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)) or dense and isinstance(layer, nn.Linear):
+            if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)) or (dense and isinstance(layer, nn.Linear)):
                 nn.init.normal_(layer.weight, 0, std)
             elif isinstance(layer, nn.BatchNorm2d):
                 nn.init.normal_(layer.weight, scale, 0.02)

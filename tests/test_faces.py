@@ -15,7 +15,7 @@ import numpy
 import pytest
 import torch
 
-from gan_lessons import data, runtime
+from gan_lessons import bundle, data, runtime
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = ("faces/faces.npz", "faces/attributes.csv")
@@ -166,7 +166,7 @@ def test_colours_survive_the_palette(faces, pixels):
 
 
 def test_card_has_the_counts(faces):
-    card = (data.FOLDER / "README.md").read_text()
+    card = (bundle.FOLDER / "README.md").read_text()
     for name, values in faces.attributes.items():
         line = re.search(rf"^\| `{name}` \| (.*) \|$", card, re.MULTILINE)[1]
         if name == "hair_style":
@@ -192,8 +192,8 @@ def test_loads_quickly():
 
 
 def test_files_are_small_and_carry_no_date():
-    assert sum(path.stat().st_size for path in (data.FOLDER / "faces").iterdir()) < 13e6
-    with zipfile.ZipFile(data.FOLDER / FILES[0]) as archive:
+    assert sum(path.stat().st_size for path in (bundle.FOLDER / "faces").iterdir()) < 13e6
+    with zipfile.ZipFile(bundle.FOLDER / FILES[0]) as archive:
         assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
@@ -214,39 +214,39 @@ def test_faces_that_do_not_fit_together_are_refused():
 
 
 @pytest.fixture
-def bundle(tmp_path, monkeypatch):
+def own_bundle(tmp_path, monkeypatch):
     """A copy of the bundled faces that a test may damage."""
     folder = tmp_path / "checkout/data"
     (folder / "faces").mkdir(parents=True)
     for name in ("SHA256SUMS", *FILES):
-        shutil.copy(data.FOLDER / name, folder / name)
-    monkeypatch.setattr(data, "FOLDER", folder)
+        shutil.copy(bundle.FOLDER / name, folder / name)
+    monkeypatch.setattr(bundle, "FOLDER", folder)
     return folder
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_missing_and_damaged_files_are_named_with_the_way_out(bundle, name):
-    content = bytearray((bundle / name).read_bytes())
+def test_missing_and_damaged_files_are_named_with_the_way_out(own_bundle, name):
+    content = bytearray((own_bundle / name).read_bytes())
     content[len(content) // 2] ^= 1
-    (bundle / name).write_bytes(content)
+    (own_bundle / name).write_bytes(content)
     with pytest.raises(ValueError, match=rf"{name} is damaged .* `git checkout -- data/{name}`"):
         data.faces()
-    (bundle / name).unlink()
+    (own_bundle / name).unlink()
     with pytest.raises(FileNotFoundError, match=rf"{name} is missing. Restore it with `git checkout -- data/{name}`"):
         data.faces()
 
 
 @pytest.mark.slow
 def test_drawn_anew_they_are_the_same_to_the_byte_and_those_bundled(faces, tmp_path):
-    tool = runpy.run_path(str(ROOT / "tools/pack_faces"))
+    tool = runpy.run_path(str(ROOT / "tools/pack_faces.py"))
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("needs node and npm")
     (tmp_path / "package.json").write_text("{}")
     install = ["npm", "install", "--offline", "--no-audit", "--no-fund", *tool["PACKAGES"]]
     if subprocess.run(install, cwd=tmp_path, capture_output=True).returncode:
-        pytest.skip("the drawing packages are not in npm's cache: tools/pack_faces puts them there")
+        pytest.skip("the drawing packages are not in npm's cache: tools/pack_faces.py puts them there")
     for into in ("once", "again"):
-        command = [sys.executable, ROOT / "tools/pack_faces", "--offline", "--count", "150", "--into", tmp_path / into]
+        command = [sys.executable, ROOT / "tools/pack_faces.py", "--offline", "--count", "150", "--into", tmp_path / into]
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     for name in ("faces.npz", "attributes.csv"):
         assert (tmp_path / "once" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 IN_A_CLONE = ["git", "-c", f"safe.directory={ROOT}", "-C", ROOT, "rev-parse", "--verify", "HEAD"]
 if shutil.which("git") is None or subprocess.run(IN_A_CLONE, capture_output=True).returncode:
     pytest.skip("not a clone, or no git to ask: the students' zip is not tested here", allow_module_level=True)
-TOOL = runpy.run_path(str(ROOT / "tools/handout"))
+TOOL = runpy.run_path(str(ROOT / "tools/handout.py"))
 LESSONS = [name for name in TOOL["names"]() if re.fullmatch(r"notebooks/\d\d_\w+\.ipynb", name)]
 
 
@@ -55,7 +55,7 @@ def test_it_is_complete(unpacked, tmp_path):
     assert doctor.returncode == 0, doctor.stdout + doctor.stderr
     assert str(unpacked / "data") in doctor.stdout
     makefile = (unpacked / "Makefile").read_text()
-    (needed,) = re.findall(r"^\$\(READY\): (.*)$", makefile, flags=re.M)
+    (needed,) = re.findall(r"^\$\(READY\): (.*)$", makefile, flags=re.MULTILINE)
     assert all((unpacked / name).exists() for name in [*needed.split(), "README.md", "LICENSE", "environment.yml"])
     assert sorted(path.name for path in (unpacked / "notebooks").iterdir()) == [Path(name).name for name in LESSONS]
 

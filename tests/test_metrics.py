@@ -10,7 +10,7 @@ import torch
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from gan_lessons import data, metrics
+from gan_lessons import bundle, classifiers, data, metrics
 
 
 class FirstPixels(torch.nn.Module):
@@ -76,8 +76,8 @@ def test_kernel_distance_is_that_of_torchmetrics():
 
 def test_kernel_distance_in_chunks_is_that_of_all_pairs():
     real, fake = two_sets(1203, 1100)
-    kernel = lambda x, y: (x.double() @ y.double().T / 6 + 1) ** 3  # noqa: E731
-    within = lambda k: (k.sum() - k.diagonal().sum()) / (len(k) * (len(k) - 1))  # noqa: E731
+    kernel = lambda x, y: (x.double() @ y.double().T / 6 + 1) ** 3
+    within = lambda k: (k.sum() - k.diagonal().sum()) / (len(k) * (len(k) - 1))
     whole = within(kernel(real, real)) + within(kernel(fake, fake)) - 2 * kernel(real, fake).mean()
     assert metrics.kernel_distance(real, fake) == pytest.approx(whole.item(), rel=1e-5)
 
@@ -164,12 +164,12 @@ def test_nearest_neighbours_in_chunks_are_those_of_all_distances():
 
 def test_the_classifier_is_as_good_as_its_card_says():
     test = data.mnist("test")
-    reading = metrics.read_digits(data.to_floats(test.pixels))
+    reading = classifiers.read_digits(data.to_floats(test.pixels))
     accuracy = (reading.probabilities.argmax(dim=1) == test.labels).float().mean().item()
-    card = json.loads((data.FOLDER / "digit_classifier/card.json").read_text())
+    card = json.loads((bundle.FOLDER / "digit_classifier/card.json").read_text())
     assert accuracy == pytest.approx(card["test_accuracy"]["digit"], abs=3e-4) and accuracy >= 0.99
     assert reading.features.shape == (10_000, 64)
-    assert (data.FOLDER / "digit_classifier/weights.safetensors").stat().st_size < 1_000_000
+    assert (bundle.FOLDER / "digit_classifier/weights.safetensors").stat().st_size < 1_000_000
 
 
 def test_scores_know_digits_from_noise_and_one_class_from_ten():
@@ -186,9 +186,9 @@ def test_scores_know_digits_from_noise_and_one_class_from_ten():
 
 def test_what_is_no_digit_is_refused():
     with pytest.raises(ValueError, match=r"N×1×28×28, not \(5, 1, 32, 32\)"):
-        metrics.read_digits(torch.zeros(5, 1, 32, 32))
+        classifiers.read_digits(torch.zeros(5, 1, 32, 32))
     with pytest.raises(ValueError, match="largest at 255"):
-        metrics.read_digits(torch.full((5, 1, 28, 28), 255.0))
+        classifiers.read_digits(torch.full((5, 1, 28, 28), 255.0))
 
 
 # ------------------------------------------------------------------------------------------- faces
@@ -196,12 +196,12 @@ def test_what_is_no_digit_is_refused():
 
 def test_the_face_classifier_is_as_good_as_its_card_says():
     test = data.faces("test")
-    reading = metrics.read_faces(data.to_floats(test.pixels))
+    reading = classifiers.read_faces(data.to_floats(test.pixels))
     assert reading.features.shape == (1000, 128) and list(reading.attributes) == list(test.attributes)
-    for name, accuracy in metrics.face_accuracies().items():
+    for name, accuracy in classifiers.face_accuracies().items():
         right = sum(found == true for found, true in zip(reading.attributes[name], test.attributes[name])) / len(test)
         assert right == pytest.approx(accuracy, abs=3e-3) and accuracy > 0.95, name
-    assert (data.FOLDER / "face_classifier/weights.safetensors").stat().st_size < 1_500_000
+    assert (bundle.FOLDER / "face_classifier/weights.safetensors").stat().st_size < 1_500_000
 
 
 def test_face_scores_know_faces_from_noise_and_one_kind_from_all():
@@ -217,18 +217,18 @@ def test_face_scores_know_faces_from_noise_and_one_kind_from_all():
 
 def test_what_is_no_face_is_refused():
     with pytest.raises(ValueError, match=r"reads faces of shape N×3×64×64, not \(5, 3, 32, 32\)"):
-        metrics.read_faces(torch.zeros(5, 3, 32, 32))
+        classifiers.read_faces(torch.zeros(5, 3, 32, 32))
     with pytest.raises(ValueError, match="largest at 255"):
-        metrics.read_faces(torch.full((5, 3, 64, 64), 255.0))
+        classifiers.read_faces(torch.full((5, 3, 64, 64), 255.0))
 
 
 def test_a_damaged_classifier_is_named(tmp_path, monkeypatch):
     (tmp_path / "data/digit_classifier").mkdir(parents=True)
-    monkeypatch.setattr(data, "FOLDER", tmp_path / "data")
+    monkeypatch.setattr(bundle, "FOLDER", tmp_path / "data")
     (tmp_path / "data/SHA256SUMS").write_text("0" * 64 + "  digit_classifier/weights.safetensors\n")
     with pytest.raises(FileNotFoundError, match="weights.safetensors is missing"):
-        data.bundled("digit_classifier/weights.safetensors")
+        bundle.path("digit_classifier/weights.safetensors")
     weights = safetensors.torch.save({"a": torch.from_numpy(numpy.zeros(1))})
     (tmp_path / "data/digit_classifier/weights.safetensors").write_bytes(weights)
     with pytest.raises(ValueError, match="is damaged"):
-        data.bundled("digit_classifier/weights.safetensors")
+        bundle.path("digit_classifier/weights.safetensors")

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lessons import models, training
+from gan_lessons import classifiers, models, training
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 8, 6)])
@@ -65,13 +65,13 @@ def test_sizes_that_do_not_fit_are_refused(shape, words):
 
 
 def test_digit_classifier_has_64_features_before_its_answer():
-    classifier = models.digit_classifier().eval()
+    classifier = classifiers.digit_classifier().eval()
     images = torch.randn(3, 1, 28, 28)
     assert classifier[:-1](images).shape == (3, 64) and classifier(images).shape == (3, 10)
 
 
 def test_face_classifier_has_128_features_before_its_answers():
-    classifier = models.face_classifier(90).eval()
+    classifier = classifiers.face_classifier(90).eval()
     images = torch.randn(3, 3, 64, 64)
     assert classifier[:-1](images).shape == (3, 128) and classifier(images).shape == (3, 90)
 

@@ -102,8 +102,10 @@ def definitions(path, *names):
     """Run the notebook's imports and the named definitions, and give back what they define."""
     wanted, scope = set(names), {}
     for cell in cells(path, "code"):
-        tree = ast.parse(re.sub(r"^[%!].*$", "", cell.source, flags=re.M))
-        keep = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom)) or getattr(node, "name", None) in wanted]
+        tree = ast.parse(re.sub(r"^[%!].*$", "", cell.source, flags=re.MULTILINE))
+        keep = [
+            node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom)) or getattr(node, "name", None) in wanted
+        ]
         exec(compile(ast.Module(keep, []), str(path), "exec"), scope)
     return scope
 

@@ -9,29 +9,29 @@ import pytest
 import safetensors.torch
 import torch
 
-from gan_lessons import data, metrics, pretrained, runtime, training
+from gan_lessons import bundle, data, metrics, models, pretrained, runtime
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def faces_from(generator, n, seed=0):
-    return training.generate(generator, torch.randn(n, 100, generator=torch.Generator().manual_seed(seed)).to(runtime.device()))
+    return models.run(generator, torch.randn(n, 100, generator=torch.Generator().manual_seed(seed)).to(runtime.device()))
 
 
 def test_milestones_are_those_of_the_tool_as_far_as_the_run_went():
-    tool = runpy.run_path(str(ROOT / "tools/pretrain_faces"))
+    tool = runpy.run_path(str(ROOT / "tools/pretrain_faces.py"))
     kept = pretrained.face_milestones()
     assert len(kept) >= 6 and kept == list(tool["MILESTONES"])[: len(kept)]
     for turns in kept:
         card = pretrained.milestone_card(turns)
-        assert card["turns"] == turns and card["command"] == "tools/pretrain_faces"
-        assert card["data_sha256"] == hashlib.sha256((data.FOLDER / "faces/faces.npz").read_bytes()).hexdigest()
+        assert card["turns"] == turns and card["command"] == "tools/pretrain_faces.py"
+        assert card["data_sha256"] == hashlib.sha256((bundle.FOLDER / "faces/faces.npz").read_bytes()).hexdigest()
     seconds = [pretrained.milestone_card(turns)["seconds"] for turns in kept]
     assert seconds == sorted(seconds)
 
 
 def test_all_milestones_together_are_small():
-    assert sum(path.stat().st_size for path in (data.FOLDER / "pretrained_faces").iterdir()) < 12e6
+    assert sum(path.stat().st_size for path in (bundle.FOLDER / "pretrained_faces").iterdir()) < 12e6
 
 
 @pytest.mark.parametrize("turns", [0, 1000, None])
@@ -49,8 +49,8 @@ def test_the_run_became_better():
 
 def test_the_discriminator_tells_unseen_faces_from_those_drawn():
     discriminator = pretrained.face_discriminator()
-    real = training.generate(discriminator, data.to_floats(data.faces("test").pixels[:300]))
-    fake = training.generate(discriminator, faces_from(pretrained.face_generator(), 300))
+    real = models.run(discriminator, data.to_floats(data.faces("test").pixels[:300]))
+    fake = models.run(discriminator, faces_from(pretrained.face_generator(), 300))
     assert real.sigmoid().mean() > fake.sigmoid().mean() + 0.1
 
 
@@ -62,7 +62,7 @@ def test_another_milestone_is_refused_with_those_there_are():
 
 
 def test_a_missing_or_damaged_milestone_is_named_with_the_way_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "FOLDER", tmp_path / "data")
+    monkeypatch.setattr(bundle, "FOLDER", tmp_path / "data")
     (tmp_path / "data/pretrained_faces").mkdir(parents=True)
     (tmp_path / "data/SHA256SUMS").write_bytes((ROOT / "data/SHA256SUMS").read_bytes())
     with pytest.raises(FileNotFoundError, match="50000.safetensors is missing. Restore it with `git checkout -- data/pretrained"):
@@ -75,7 +75,7 @@ def test_a_missing_or_damaged_milestone_is_named_with_the_way_out(tmp_path, monk
 @pytest.fixture
 def tool(tmp_path):
     """The tool, with milestones that are soon reached, in a folder of its own."""
-    names = runpy.run_path(str(ROOT / "tools/pretrain_faces"))["play"].__globals__
+    names = runpy.run_path(str(ROOT / "tools/pretrain_faces.py"))["play"].__globals__
     names.update(MILESTONES=(0, 2, 4), FOLDER=tmp_path / "data", RUN=tmp_path / "run")
     return names
 

@@ -1,4 +1,4 @@
-"""What tools/record keeps of a run: outputs, small pictures, and nothing of this machine."""
+"""What tools/record.py keeps of a run: outputs, small pictures, and nothing of this machine."""
 
 import base64
 import io
@@ -27,7 +27,7 @@ def notebook_of(path, *sources):
 
 
 def record(path):
-    return subprocess.run([sys.executable, ROOT / "tools/record", path], capture_output=True, text=True)
+    return subprocess.run([sys.executable, ROOT / "tools/record.py", path], capture_output=True, text=True)
 
 
 def test_outputs_are_kept_small_and_without_what_only_a_kernel_can_show(tmp_path):

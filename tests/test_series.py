@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from gan_lessons import __main__ as doctor
+from gan_lessons import doctor
 
 ROOT = Path(__file__).resolve().parent.parent
 SERIES = runpy.run_path(str(ROOT / "benchmarks/series.py"))
@@ -70,7 +70,7 @@ def test_missed_bars_are_named():
 
 
 def test_readme_and_teachers_page_say_what_was_measured_and_the_bars_hold():
-    if not SERIES["doctor"].SERIES.exists():
+    if not SERIES["doctor"].TIMES.exists():
         pytest.skip("nothing has been measured yet: benchmarks/series.py")
     series = SERIES["load"]()
     for kind, folder in (("lessons", "notebooks"), ("solutions", "notebooks/solutions")):
@@ -85,19 +85,25 @@ def test_readme_and_teachers_page_say_what_was_measured_and_the_bars_hold():
 
 
 def test_the_map_in_lesson_00_has_the_measured_minutes():
-    if not doctor.SERIES.exists():
+    if not doctor.TIMES.exists():
         pytest.skip("nothing has been measured yet: benchmarks/series.py")
     cells = nbformat.read(ROOT / "notebooks/00_start_here.ipynb", as_version=4).cells
     (drawn,) = (cell.source for cell in cells if cell.cell_type == "code" and "What leads to what" in cell.source)
-    on_the_map = dict(re.findall(r'^ *\("(\d) · [^"]*", "[^"]*", "([^"]+)"', drawn, flags=re.M))
+    on_the_map = dict(re.findall(r'^ *\("(\d) · [^"]*", "[^"]*", "([^"]+)"', drawn, flags=re.MULTILINE))
     measured = SERIES["load"]()["lessons"]
     assert on_the_map == {str(int(name[:2])): SERIES["minutes"](result) for name, result in measured.items()}
 
 
 def test_each_lesson_opens_with_its_measured_minutes():
-    if not doctor.SERIES.exists():
+    if not doctor.TIMES.exists():
         pytest.skip("nothing has been measured yet: benchmarks/series.py")
-    words = {"½": "half a minute", "1": "a minute", "1½": "a minute and a half", "2": "two minutes", "2½": "two and a half minutes"}
+    words = {
+        "½": "half a minute",
+        "1": "a minute",
+        "1½": "a minute and a half",
+        "2": "two minutes",
+        "2½": "two and a half minutes",
+    }
     for name, result in SERIES["load"]()["lessons"].items():
         title = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells[0].source
         assert f"\n*About {words[SERIES['minutes'](result)]} on two CPU cores.*\n" in title, name

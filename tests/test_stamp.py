@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TOOL = runpy.run_path(str(ROOT / "tools/stamp"))
+TOOL = runpy.run_path(str(ROOT / "tools/stamp.py"))
 ADDRESS, TAG = "https://github.com/teacher/gan-lessons", "v2.0"
 
 
@@ -35,7 +35,7 @@ def stamp(copy, *words):
 def test_what_is_committed_is_what_the_stamp_makes_of_it(copy):
     before = contents(copy)
     changed = [str(path) for path, content in stamp(copy).items() if content != before[path]]
-    assert changed == [], "run tools/stamp"
+    assert changed == [], "run tools/stamp.py"
 
 
 def test_stamping_twice_changes_nothing_and_unstamping_brings_the_same_bytes_back(copy):

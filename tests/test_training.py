@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from gan_lessons import losses, models, training
+from gan_lessons.history import History
 from gan_lessons.training import CheckpointError, Diverged, Game
 
 
@@ -159,8 +160,8 @@ def test_csv_has_a_row_a_turn(tmp_path):
 def test_csv_is_read_back(tmp_path):
     game = play(small_game(), 3)
     game.history.write_csv(tmp_path / "history.csv", turns_per_epoch=8)
-    back = training.History.read_csv(tmp_path / "history.csv")
-    assert isinstance(back, training.History) and back.column("turn") == [1, 2, 3]
+    back = History.read_csv(tmp_path / "history.csv")
+    assert isinstance(back, History) and back.column("turn") == [1, 2, 3]
     for mine, its in zip(game.history, back):
         assert its == pytest.approx(mine, abs=1e-6)
 
@@ -178,7 +179,7 @@ def test_csv_is_read_back(tmp_path):
 def test_csv_of_something_else_is_refused(content, says, tmp_path):
     (tmp_path / "history.csv").write_bytes(content)
     with pytest.raises(ValueError, match=says):
-        training.History.read_csv(tmp_path / "history.csv")
+        History.read_csv(tmp_path / "history.csv")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,7 @@ def test_wrong_real_images_are_refused_before_anything_changes(wrong, says):
     with pytest.raises(ValueError, match=says):
         list(game.play(wrong, 3))
     # G has run once, so its BatchNorm has seen a batch; no weight, average, history or random number differs.
-    kept = {name for name in before if not (name.startswith("generator.") and "running" in name or "tracked" in name)}
+    kept = {name for name in before if not ((name.startswith("generator.") and "running" in name) or "tracked" in name)}
     assert all(torch.equal(before[name], everything(game)[name]) for name in kept)
 
 
@@ -257,9 +258,7 @@ INTERRUPTED = """
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 def test_interrupted_anywhere_and_continued_is_bit_identical():
-    child = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(INTERRUPTED)], stdout=subprocess.PIPE, text=True
-    )
+    child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(INTERRUPTED)], stdout=subprocess.PIPE, text=True)
     moments = random.Random(0)
     rounds = []
     for _ in range(20):
@@ -307,7 +306,7 @@ def test_convolutions_resume_as_well(tmp_path):
         networks = models.conv_generator(image_shape=(1, 16, 16), width=4), models.spectral_discriminator((1, 16, 16), 4)
         return training.Game(*networks, batch_size=8)
 
-    draw = lambda n: torch.rand(n, 1, 16, 16) * 2 - 1  # noqa: E731
+    draw = lambda n: torch.rand(n, 1, 16, 16) * 2 - 1
     straight, first, resumed = convolutional(), convolutional(), convolutional()
     list(straight.play(draw, 8)), list(first.play(draw, 4))
     first.save(tmp_path / "game.safetensors")

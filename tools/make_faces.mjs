@@ -4,7 +4,7 @@
 //
 // The style is DiceBear's lorelei (artwork by Lisa Wischofsky, CC0 1.0) in our own colours. Needs the packages
 // @dicebear/core@9.4.3, @dicebear/collection@9.4.3 and @resvg/resvg-js@2.6.2 in a node_modules beside this file or
-// above it; tools/pack_faces sees to that and packs the result. Face i depends on the seed and on i alone, so that a
+// above it; tools/pack_faces.py sees to that and packs the result. Face i depends on the seed and on i alone, so that a
 // larger set begins with the smaller one. All is chosen here, DiceBear's own random numbers have no say.
 
 import fs from 'node:fs';

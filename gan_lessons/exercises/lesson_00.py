@@ -37,12 +37,18 @@ def check_moved(moved) -> str:
         raise Hint("moved should give back a z: a tensor as long as the one that came in.")
     mistakes = (
         (z, "Nothing has moved: where is the amount?"),
-        (z + 2 * direction, "That is too far: this direction has length 5, and only where it points should count. Divide by its length."),
+        (
+            z + 2 * direction,
+            "That is too far: this direction has length 5, and only where it points should count. Divide by its length.",
+        ),
         (2 * z - right, "That is the other way: add, do not subtract."),
         (z + direction / 5, "That moves by 1, whatever the amount is."),
         (right - z, "That is the step alone, from z = 0. It should begin at z."),
         (z + 2 * direction / 25, "Divided too often: direction.norm() is 5 here, not 25."),
-        (z + 2 * direction / 7, "Divided by the sum of its numbers. The length is the root of the sum of squares: direction.norm()."),
+        (
+            z + 2 * direction / 7,
+            "Divided by the sum of its numbers. The length is the root of the sum of squares: direction.norm().",
+        ),
     )
     for wrong, hint in mistakes:
         if torch.allclose(found, wrong):
@@ -54,7 +60,9 @@ def check_moved(moved) -> str:
     return "That is a slider: it moves z, and the generator draws the face that lies there."
 
 
-@exercise("critic(real) > 0 says for each real picture whether the critic is right. Count those, and the fakes it is right about.")
+@exercise(
+    "critic(real) > 0 says for each real picture whether the critic is right. Count those, and the fakes it is right about."
+)
 def check_share_right(share_right) -> str:
     """share_right(critic, real, fake): the share of all the pictures about which the critic is right."""
     # 28 of 40 real pictures and 15 of 20 fakes are judged rightly; the rest so that each mistake gives a share of its own.
@@ -72,7 +80,10 @@ def check_share_right(share_right) -> str:
         (28 / 60, "Only the real ones are counted, but all are divided by: count the fakes it is right about, too."),
         (33 / 60, "For a fake the critic is right where its score is below zero; you have counted those it takes for real."),
         (17 / 60, "Upside down: that is how often the critic is wrong."),
-        ((28 / 40 + 15 / 20) / 2, "That is the mean of two shares. There are twice as many real pictures here, and each counts once."),
+        (
+            (28 / 40 + 15 / 20) / 2,
+            "That is the mean of two shares. There are twice as many real pictures here, and each counts once.",
+        ),
         (21 / 60, "For scores the border between real and fake lies at 0, not at 0.5."),
         (40 / 60, "A probability is above 0 for every picture. Compare the score with 0, or the probability with 0.5."),
     )
@@ -81,7 +92,9 @@ def check_share_right(share_right) -> str:
     for wrong, hint in mistakes:
         if abs(share - wrong) < 1e-4:
             raise Hint(hint)
-    raise Hint(f"A critic that is right about 28 of 40 real pictures and 15 of 20 fakes is right about 0.717 of all, not {share:.3f}.")
+    raise Hint(
+        f"A critic that is right about 28 of 40 real pictures and 15 of 20 fakes is right about 0.717 of all, not {share:.3f}."
+    )
 
 
 @exercise("draw n random angles or places with torch.rand, and turn them into a first and a second coordinate with torch.stack.")

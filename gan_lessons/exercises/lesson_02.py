@@ -154,7 +154,9 @@ def check_optimistic(optimistic) -> str:
         if _close(found, wrong):
             raise Hint(hint)
     if not _close(found, (new_x, y + eta * guess_x)):
-        raise Hint(f"From (1, 0.5), before that (0.7, 0.9), it should go to ({new_x:.3f}, {y + eta * guess_x:.3f}), not to {found}.")
+        raise Hint(
+            f"From (1, 0.5), before that (0.7, 0.9), it should go to ({new_x:.3f}, {y + eta * guess_x:.3f}), not to {found}."
+        )
     return f"From (1, 0), 1000 steps of 0.1 end at distance {_distance(optimistic):.3f} from the equilibrium."
 
 

@@ -66,9 +66,9 @@ D_MISTAKES = {
     ),
     "D has only seen reals: the loss of the fakes is missing.": lambda d, fake: _real_and_fake(d, fake)[0].mean(),
     "D has only seen fakes: the loss of the reals is missing.": lambda d, fake: _real_and_fake(d, fake)[1].mean(),
-    "That is half of it: add the two means, and do not halve.": lambda d, fake: sum(
-        part.mean() for part in _real_and_fake(d, fake)
-    ) / 2,
+    "That is half of it: add the two means, and do not halve.": lambda d, fake: (
+        sum(part.mean() for part in _real_and_fake(d, fake)) / 2
+    ),
     "That is one mean over reals and fakes together; take each batch's mean, then add.": lambda d, fake: torch.cat(
         _real_and_fake(d, fake)
     ).mean(),
@@ -108,9 +108,7 @@ G_MISTAKES = {
         lambda d, fake: -softplus(d(fake)).mean()
     ),
     "The sign is flipped: G learns to be recognised. -log D is softplus(-a).": lambda d, fake: -softplus(-d(fake)).mean(),
-    "That is D's loss for fakes, label 0: G learns to be recognised. G's label is 1.": (
-        lambda d, fake: softplus(d(fake)).mean()
-    ),
+    "That is D's loss for fakes, label 0: G learns to be recognised. G's label is 1.": (lambda d, fake: softplus(d(fake)).mean()),
     "You summed over the batch. With the mean a step does not grow with the batch size.": (
         lambda d, fake: softplus(-d(fake)).sum()
     ),

@@ -1,5 +1,7 @@
 """The checks of lesson 04, an MLP GAN on digits."""
 
+import itertools
+
 import torch
 
 from gan_lessons import models
@@ -26,7 +28,7 @@ def check_to_grey(to_grey) -> str:
 def check_parameters(count) -> str:
     """The number of parameters of the textbook generator 100-128-256-512-784."""
     sizes = (100, 128, 256, 512, 784)
-    weights = sum(m * n for m, n in zip(sizes, sizes[1:]))
+    weights = sum(m * n for m, n in itertools.pairwise(sizes))
     biases = sum(sizes[1:])
     if count == weights:
         raise Hint("Those are the weights. Every unit also has a bias.")

@@ -1,12 +1,12 @@
 """The checks of lesson 05, when GANs fail."""
 
-import json
 import math
 
 import torch
 
-from gan_lessons import data, training
+from gan_lessons import bundle
 from gan_lessons.exercises import Hint, exercise
+from gan_lessons.history import History, Record
 
 # What the diagnosis may name, and what the curves of each look like.
 LOOKS = {
@@ -23,28 +23,17 @@ LOOKS = {
 NAMES = tuple(LOOKS)
 
 
-def labels() -> dict[int, dict]:
-    """The labels of the recorded runs by number: name, evidence in the curves, and what was changed."""
-    return {label["run"]: label for label in json.loads(data.bundled("diagnosis/labels.json").read_text(encoding="utf-8"))}
-
-
-def recorded(number: int) -> training.History:
-    """The history of a recorded run, every fourth turn."""
-    return training.History.read_csv(data.bundled(f"diagnosis/run_{number:02}.csv"))
-
-
 @exercise('begin with the run that swings most, for example answers = {1: "…"}, with a name from the list.')
 def check_diagnosis(answers) -> str:
     """A dictionary from run to name, for some or all of the twelve (or a list of twelve names)."""
-    truth = labels()
+    truth = bundle.diagnosis_labels()
     given = _given(answers, truth)
     wrong = [number for number in sorted(given) if given[number] != truth[number]["name"]]
     count = f"{len(given) - len(wrong)} of the {len(given)} you named"
     if wrong:
         number = wrong[0]
         raise Hint(
-            f"{count} are right. Look at run {number} again: {LOOKS[given[number]]}. "
-            f"But here: {truth[number]['evidence']}"
+            f"{count} are right. Look at run {number} again: {LOOKS[given[number]]}. But here: {truth[number]['evidence']}"
         )
     if len(given) < len(truth):
         raise Hint(f"{count} are right, all of them. Still without a name: {_listed(truth.keys() - given.keys())}.")
@@ -62,7 +51,9 @@ def _given(answers, truth: dict) -> dict[int, str]:
         raise Hint('Answer with a dictionary from run to name, such as {1: "healthy"}.')
     if unknown := answers.keys() - truth.keys():
         raise Hint(f"There is no run {_listed(unknown)}: they are numbered from 1 to {len(truth)}.")
-    given = {number: name.strip().lower() if isinstance(name, str) else name for number, name in answers.items() if name is not ...}
+    given = {
+        number: name.strip().lower() if isinstance(name, str) else name for number, name in answers.items() if name is not ...
+    }
     looks = {look.lower(): look for look in NAMES}
     if strange := [name for name in given.values() if name not in looks]:
         raise Hint(f"{strange[0]!r} is not on the list, which has: {', '.join(NAMES)}.")
@@ -100,10 +91,10 @@ def check_slopes(slopes) -> str:
     )
 
 
-def _history(*parts: tuple[int, float, float]) -> training.History:
+def _history(*parts: tuple[int, float, float]) -> History:
     """A made-up history: so many rows with D(x) and D(G(z)), part after part."""
     rows = [beliefs for count, *beliefs in parts for _ in range(count)]
-    return training.History(training.Record(turn, *beliefs, 1.0, 1.0) for turn, beliefs in enumerate(rows, start=1))
+    return History(Record(turn, *beliefs, 1.0, 1.0) for turn, beliefs in enumerate(rows, start=1))
 
 
 @exercise("history.column('real_p')[-100:] are the last hundred D(x); take their mean, and do the same for 'fake_p'.")
@@ -128,7 +119,7 @@ def check_alarm(has_won) -> str:
             raise Hint("The alarm returns nothing: return True or False.")
         if bool(answer) != wanted:
             raise Hint(hint)
-    won = [number for number in labels() if has_won(recorded(number))]
+    won = [number for number in bundle.diagnosis_labels() if has_won(bundle.diagnosis_runs()[number])]
     return f"Among the recorded runs it rings for {', '.join(map(str, won))}: three failures with one symptom, told apart by G's loss."
 
 

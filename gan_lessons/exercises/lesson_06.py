@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from gan_lessons import data, metrics, runtime
+from gan_lessons import classifiers, data, metrics, runtime
 from gan_lessons.exercises import Hint, exercise
 
 MYSTERIES = {
@@ -127,7 +127,10 @@ def check_swindle(swindle) -> str:
     different = len(data.to_pixels(swindle).flatten(1).unique(dim=0))
     if different < 2000:
         raise Hint(f"Only {different} of the images are different: add noise too faint to see, and clamp to [-1, 1].")
-    reading, reference = metrics.read_digits(swindle), metrics.read_digits(data.to_floats(data.mnist("test").pixels[1::5]))
+    reading, reference = (
+        classifiers.read_digits(swindle),
+        classifiers.read_digits(data.to_floats(data.mnist("test").pixels[1::5])),
+    )
     surest, digit = reading.probabilities.max(dim=1)
     classes, sure = metrics.effective_classes(metrics.class_shares(digit)), (surest >= 0.95).float().mean().item()
     precision, recall = metrics.precision_recall(reference.features, reading.features)
@@ -136,7 +139,9 @@ def check_swindle(swindle) -> str:
     if recall > 0.05:
         raise Hint(f"Recall is {recall:.2f}: your set covers too much of the data. Draw fewer kinds of each digit.")
     if precision < 0.95:
-        raise Hint(f"Precision is {precision:.2f}: some of your digits lie at the edge of the data. Take the most usual one of each class.")
+        raise Hint(
+            f"Precision is {precision:.2f}: some of your digits lie at the edge of the data. Take the most usual one of each class."
+        )
     if sure < 0.95:
         raise Hint(f"The classifier is sure of {sure:.0%} only: take clearer digits, or fainter noise.")
     near, _ = metrics.nearest_neighbours(swindle[::20], data.mnist().pixels)
@@ -146,7 +151,7 @@ def check_swindle(swindle) -> str:
 
 
 @exercise("begin with the number that is furthest from that of real digits, and ask which of the six could cause it.")
-def check_diagnosis(diagnosis) -> str:
+def check_mysteries(diagnosis) -> str:
     """diagnosis: a dict from the four letters to the names of the sets."""
     if not isinstance(diagnosis, dict) or set(diagnosis) != set(_DIAGNOSIS):
         raise Hint('Expected a dict with the four letters: {"A": "…", "B": "…", "C": "…", "D": "…"}.')

@@ -40,7 +40,10 @@ def check_stamp_line(stamp_line) -> str:
     for n, k, stride in ((1, 3, 1), (4, 2, 2), (5, 4, 2), (3, 2, 3), (6, 3, 1)):
         signal, kernel = torch.randn(n, generator=generator), torch.randn(k, generator=generator)
         kept = signal.clone(), kernel.clone()
-        found, wanted = stamp_line(signal, kernel, stride), conv_transpose1d(signal[None, None], kernel[None, None], stride=stride)[0, 0]
+        found, wanted = (
+            stamp_line(signal, kernel, stride),
+            conv_transpose1d(signal[None, None], kernel[None, None], stride=stride)[0, 0],
+        )
         where = f"For n = {n}, k = {k}, stride {stride}: "
         if not isinstance(found, torch.Tensor) or found.dim() != 1:
             raise Hint("The result should be a tensor with one row of numbers.")
@@ -50,7 +53,9 @@ def check_stamp_line(stamp_line) -> str:
             raise Hint(where + f"the result has {len(found)} numbers; stride·(n - 1) + k are {len(wanted)}.")
         if torch.allclose(found, wanted, atol=1e-5):
             continue
-        if torch.allclose(found, conv_transpose1d(signal[None, None], kernel.flip(0)[None, None], stride=stride)[0, 0], atol=1e-5):
+        if torch.allclose(
+            found, conv_transpose1d(signal[None, None], kernel.flip(0)[None, None], stride=stride)[0, 0], atol=1e-5
+        ):
             raise Hint(where + "the stamps are mirrored. A stamp prints the kernel as it is.")
         if torch.allclose(found, _overwritten(signal, kernel, stride), atol=1e-5):
             raise Hint(where + "later stamps cover earlier ones. Where they overlap they must add up: += instead of =.")
@@ -65,7 +70,9 @@ def _overwritten(signal: torch.Tensor, kernel: torch.Tensor, stride: int) -> tor
     return result
 
 
-@exercise("for layer in network.modules(): if it is an nn.Conv2d or an nn.ConvTranspose2d, nn.init.normal_(layer.weight, 0, 0.02).")
+@exercise(
+    "for layer in network.modules(): if it is an nn.Conv2d or an nn.ConvTranspose2d, nn.init.normal_(layer.weight, 0, 0.02)."
+)
 def check_dcgan_weights(dcgan_weights) -> str:
     """dcgan_weights(network): draw DCGAN's initial weights, in place."""
     torch.manual_seed(7)
@@ -84,9 +91,13 @@ def check_dcgan_weights(dcgan_weights) -> str:
     for layer in (network[1], inner[1]):
         mean, std = layer.weight.mean().item(), layer.weight.std().item()
         if abs(mean) < 0.1:
-            raise Hint("The scales of batch normalisation lie around 0: they would multiply every signal by next to nothing. Around 1.")
+            raise Hint(
+                "The scales of batch normalisation lie around 0: they would multiply every signal by next to nothing. Around 1."
+            )
         if abs(mean - 1) > 0.02 or abs(std - 0.02) > 0.01:
-            raise Hint(f"The scales of a batch normalisation have mean {mean:.2f} and standard deviation {std:.3f}; wanted are 1 and 0.02.")
+            raise Hint(
+                f"The scales of a batch normalisation have mean {mean:.2f} and standard deviation {std:.3f}; wanted are 1 and 0.02."
+            )
         if layer.bias.abs().max() > 0:
             raise Hint("The shifts (bias) of batch normalisation should be 0.")
     if not torch.equal(network[4].weight, dense.weight):
@@ -112,7 +123,9 @@ def check_colour_generator(colour_generator) -> str:
         raise Hint(f"For 8 latent vectors it gives {tuple(images.shape)}, not (8, 3, 32, 32): sizes 1, 4, 8, 16, 32.")
     for layer in stamps:
         if layer.kernel_size[0] % layer.stride[0]:
-            raise Hint(f"Kernel {layer.kernel_size[0]} with stride {layer.stride[0]} makes a checkerboard: the stride must divide the kernel.")
+            raise Hint(
+                f"Kernel {layer.kernel_size[0]} with stride {layer.stride[0]} makes a checkerboard: the stride must divide the kernel."
+            )
     if not isinstance(layers[-1], nn.Tanh):
         raise Hint("The last layer should be a tanh, so that images lie in [-1, 1].")
     norms = [layer for layer in layers if isinstance(layer, nn.BatchNorm2d)]
@@ -122,7 +135,9 @@ def check_colour_generator(colour_generator) -> str:
             "Leave batch normalisation out there."
         )
     if len(norms) < len(stamps) - 1:
-        raise Hint(f"{len(stamps)} transposed convolutions, {len(norms)} batch normalisations: each but the last should have one.")
+        raise Hint(
+            f"{len(stamps)} transposed convolutions, {len(norms)} batch normalisations: each but the last should have one."
+        )
     if sum(isinstance(layer, nn.ReLU) for layer in layers) < len(stamps) - 1:
         raise Hint("In G each normalisation is followed by a ReLU (LeakyReLU is for D).")
     return f"A DCGAN generator with {sum(parameter.numel() for parameter in generator.parameters())} parameters."

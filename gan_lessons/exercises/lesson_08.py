@@ -1,5 +1,6 @@
 """The checks of lesson 08, a DCGAN on faces."""
 
+import itertools
 import math
 
 import torch
@@ -12,14 +13,16 @@ def check_stretch(stretch) -> str:
     """stretch(weights): how much a stack of these matrices can lengthen a vector at most, as the singular values tell."""
     generator = torch.Generator().manual_seed(8)
     for sizes in ((5, 5), (3, 7, 2), (6, 4, 4, 5)):
-        weights = [torch.randn(rows, columns, generator=generator) for columns, rows in zip(sizes, sizes[1:])]
+        weights = [torch.randn(rows, columns, generator=generator) for columns, rows in itertools.pairwise(sizes)]
         found, largest = float(stretch(weights)), [torch.linalg.svdvals(weight)[0].item() for weight in weights]
         wanted, where = math.prod(largest), f"For {len(weights)} matrices you have {found:.3f}, "
         if math.isclose(found, wanted, rel_tol=1e-3):
             continue
         where += f"the bound is {wanted:.3f}. "
         if math.isclose(found, math.prod(torch.linalg.matrix_norm(weight).item() for weight in weights), rel_tol=1e-3):
-            raise Hint(where + "That is the Frobenius norm, which holds too, but is larger than it need be: matrix_norm(W, ord=2).")
+            raise Hint(
+                where + "That is the Frobenius norm, which holds too, but is larger than it need be: matrix_norm(W, ord=2)."
+            )
         if len(weights) > 1 and math.isclose(found, sum(largest), rel_tol=1e-3):
             raise Hint(where + "One layer after the other: stretches multiply.")
         if len(weights) > 1 and math.isclose(found, max(largest), rel_tol=1e-3):
@@ -65,7 +68,9 @@ def check_random_cover(random_cover) -> str:
     return "This is Cutout; in front of D, for reals and fakes alike, it is an augmentation as the shifts are."
 
 
-@exercise("count both lists; compare shares, not counts; and go through the values of the real list, for some may not be drawn at all.")
+@exercise(
+    "count both lists; compare shares, not counts; and go through the values of the real list, for some may not be drawn at all."
+)
 def check_rarely_drawn(rarely_drawn) -> str:
     """rarely_drawn(real, drawn): the values whose share among the drawn is below a third of that among the real."""
     cases = (
@@ -117,6 +122,8 @@ def check_copied(copied) -> str:
         if math.isclose(found, 1 - wanted):
             raise Hint(where + "Copies are near, not far: count the drawn images below the limit.")
         if math.isclose(found, (drawn < new_real.mean()).float().mean().item(), abs_tol=1e-6):
-            raise Hint(where + "Half of all new real images are nearer than their mean; that makes nobody a copy. Take the 1 % quantile.")
+            raise Hint(
+                where + "Half of all new real images are nearer than their mean; that makes nobody a copy. Take the 1 % quantile."
+            )
         raise Hint(where + "The limit is the 1 % quantile of the new real distances.")
     return "And for honest faces about 1 % is to be expected, for by construction so many of the new real ones fall below, too."

@@ -39,7 +39,9 @@ def check_arc(arc_between) -> str:
     return "A quarter of the time is a quarter of the angle, and the length grows evenly."
 
 
-@exercise("for code i the next is code i + 1, after the last the first again; torch.arange(n) / n gives n values of t that stop short of 1.")
+@exercise(
+    "for code i the next is code i + 1, after the last the first again; torch.arange(n) / n gives n values of t that stop short of 1."
+)
 def check_tour(tour) -> str:
     """tour(codes, n): a closed tour on arcs, n codes for each arc, none twice."""
     codes = _codes(4, 2)
@@ -66,7 +68,9 @@ def check_tour(tour) -> str:
     return "Twenty pictures, and the twenty-first is the first again."
 
 
-@exercise("find vectors of length 1, at right angles to each other, that span the others (torch.linalg.qr), and take each one's share away.")
+@exercise(
+    "find vectors of length 1, at right angles to each other, that span the others (torch.linalg.qr), and take each one's share away."
+)
 def check_without(without_all) -> str:
     """without_all(direction, others): length 1, at right angles to each of the others."""
     direction, *others = _codes(4, 3)
@@ -83,9 +87,13 @@ def check_without(without_all) -> str:
     if cosines.max() > 1e-3:
         single = without_all(direction, others[:1])
         if cosine_similarity(single, others[0], dim=0).abs() > 1e-3:
-            raise Hint("It is not even at right angles to one: of v, take (u·v)/(v·v) · v away; the others need not have length 1.")
-        raise Hint(f"Each alone is taken out rightly, but a cosine of {cosines.max():.2f} is left: the others overlap, so that taking one out "
-                   "brings another back. Make them a basis at right angles first.")
+            raise Hint(
+                "It is not even at right angles to one: of v, take (u·v)/(v·v) · v away; the others need not have length 1."
+            )
+        raise Hint(
+            f"Each alone is taken out rightly, but a cosine of {cosines.max():.2f} is left: the others overlap, so that taking one out "
+            "brings another back. Make them a basis at right angles first."
+        )
     if cosine_similarity(result, expected, dim=0) < 0.999:
         raise Hint("It is at right angles to the others, but no longer what is left of the direction: it points elsewhere.")
     if abs(result.norm().item() - 1) > 1e-3:
@@ -100,7 +108,9 @@ def check_truncated(truncated) -> str:
     if not torch.is_tensor(z) or z.shape != (2000, 50):
         raise Hint(f"The codes should be of shape 2000×50, not {tuple(getattr(z, 'shape', ()))}.")
     if z.abs().max() > 0.8:
-        raise Hint(f"One number is {z.abs().max():.2f}, outside the limit of 0.8. A number drawn anew may be outside again: repeat.")
+        raise Hint(
+            f"One number is {z.abs().max():.2f}, outside the limit of 0.8. A number drawn anew may be outside again: repeat."
+        )
     if (z.abs() > 0.7999).float().mean() > 0.01:
         raise Hint("Many numbers lie exactly at the limit: they were cut off there. Draw them again instead.")
     if (z == 0).float().mean() > 0.01:
@@ -108,8 +118,10 @@ def check_truncated(truncated) -> str:
     low, high = (truncated(2000, 50, limit).std().item() for limit in (0.8, 1.5))
     # The standard deviations of a normal number within ±0.8 and ±1.5; of a uniform one they are 0.462 and 0.866.
     if abs(low - 0.4424) > 0.008 or abs(high - 0.7426) > 0.012:
-        raise Hint(f"Within ±1.5 the spread should be 0.74, and yours is {high:.2f}: draw from the normal distribution and do not "
-                   "scale, so that small numbers stay as they were drawn.")
+        raise Hint(
+            f"Within ±1.5 the spread should be 0.74, and yours is {high:.2f}: draw from the normal distribution and do not "
+            "scale, so that small numbers stay as they were drawn."
+        )
     if torch.equal(truncated(2, 50, 0.8), truncated(2, 50, 0.8)):
         raise Hint("Two calls give the same codes: leave the seed alone.")
     return f"All within the limit, and nothing piles up at it. With 0.8 a z of 100 numbers is only {10 * low:.1f} long: that is the price."

@@ -1,9 +1,8 @@
-#!/usr/bin/env python
 """Write the repository's address and tag into the lessons and the README: badges, and the cell that sets up Colab.
 
-usage: tools/stamp                                     stamp anew from pyproject.toml
-       tools/stamp --repository ADDRESS --tag TAG      a teacher's fork: keep both in pyproject.toml, then stamp
-       tools/stamp --repository ""                     forget the address and take the badges away
+usage: tools/stamp.py                                     stamp anew from pyproject.toml
+       tools/stamp.py --repository ADDRESS --tag TAG      a teacher's fork: keep both in pyproject.toml, then stamp
+       tools/stamp.py --repository ""                     forget the address and take the badges away
 
 ADDRESS is what git clones without a password, for example https://github.com/you/gan-lessons. TAG is a tag or a branch
 that holds these very notebooks: commit what this writes, then set the tag and push it. Outputs stay as they are.
@@ -20,11 +19,10 @@ from urllib.parse import quote, urlsplit
 import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-from gan_lessons.runtime import write_whole  # noqa: E402
+from gan_lessons.runtime import write_whole
 
 # What a lesson needs that was opened from nothing but its own file. Outside Colab it does nothing and says nothing.
-SETUP = '''\
+SETUP = """\
 # For Google Colab alone; anywhere else this cell does nothing.
 import sys
 
@@ -44,18 +42,18 @@ if "google.colab" in sys.modules:  # Colab brings this page alone: fetch package
             except OSError:
                 if not home.exists():  # otherwise another lesson on this machine was quicker, and all is well
                     raise
-    sys.path.insert(0, str(home))'''
+    sys.path.insert(0, str(home))"""
 
-SETUP_WITHOUT_ADDRESS = '''\
+SETUP_WITHOUT_ADDRESS = """\
 # For Google Colab alone; anywhere else this cell does nothing.
 import importlib.util
 import sys
 
 if "google.colab" in sys.modules and importlib.util.find_spec("gan_lessons") is None:
     print("This copy names no repository: in a cell above, run  !git clone ADDRESS gan-lessons  with the address that\\n"
-          'you have it from and  import sys; sys.path.insert(0, "gan-lessons")  and then go on from here.')'''
+          'you have it from and  import sys; sys.path.insert(0, "gan-lessons")  and then go on from here.')"""
 
-BADGE = re.compile(r"^\[!\[(?:Open in Colab|Binder)\].*\n\n", flags=re.M)
+BADGE = re.compile(r"^\[!\[(?:Open in Colab|Binder)\].*\n\n", flags=re.MULTILINE)
 
 
 def is_setup(cell: nbformat.NotebookNode) -> bool:
@@ -134,7 +132,7 @@ def keep(root: Path, repository: str | None, tag: str | None) -> None:
 def with_value(toml: str, table: str, key: str, value: str | None) -> str:
     """The TOML text with this value in its table, or without it for None; a table that is left empty goes too."""
     heading = f"[{table}]\n"
-    toml = re.sub(rf"(^\[{re.escape(table)}\]\n(?:(?!\[).*\n)*?){key} = .*\n", r"\1", toml, flags=re.M)
+    toml = re.sub(rf"(^\[{re.escape(table)}\]\n(?:(?!\[).*\n)*?){key} = .*\n", r"\1", toml, flags=re.MULTILINE)
     if value:
         toml = toml if heading in toml else f"{toml}\n{heading}"
         return toml.replace(heading, f'{heading}{key} = "{value}"\n')

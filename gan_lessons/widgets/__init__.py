@@ -16,8 +16,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from gan_lessons.latent_widgets import latent_sliders, morph, teach_direction, time_travel
-from gan_lessons.panel import Panel
+from gan_lessons.widgets.latent import latent_sliders, morph, teach_direction, time_travel
+from gan_lessons.widgets.panel import Panel
 
 __all__ = ["film", "frame_slider", "latent_sliders", "morph", "teach_direction", "time_travel"]
 

@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Run notebooks from the top in this environment and keep what they put out, with clean metadata.
 
-usage: tools/record notebooks/04_mlp_gan.ipynb …
+usage: tools/record.py notebooks/04_mlp_gan.ipynb …
 
 Run from the notebook's own folder, as a reader would. A notebook that fails is left as it was.
 """
@@ -17,8 +16,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-from gan_lessons.runtime import write_whole  # noqa: E402
+from gan_lessons.runtime import write_whole
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},

@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Run lessons as Colab would: each from nothing but its own file, in an empty folder, with Colab's versions.
 
-usage: tools/colab_test LESSON …      (numbers such as 04, or paths), with the Python of .venv-colab: make colab-test
+usage: tools/colab_test.py LESSON …      (numbers such as 04, or paths), with the Python of .venv-colab: make colab-test
 
 The working tree as it is now plays the published repository. Fails where a cell fails, and where the run has changed
 an installed package or left more behind than the fetched repository and the lesson's own `runs`.
@@ -9,12 +8,13 @@ Colab has Python 3.13; `make colab-test PYTHON=python3.13` builds the environmen
 """
 
 import os
-import runpy
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from tools.stamp import stamp_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
 TAG = "as-it-is-now"
@@ -44,13 +44,13 @@ def publish(bare: Path) -> str:
 def run_alone(lesson: Path, address: str, folder: Path) -> bool:
     """Whether every cell of the lesson, stamped with this address and put into this empty folder, runs."""
     copy = Path(shutil.copy(lesson, folder))
-    runpy.run_path(str(ROOT / "tools/stamp"))["stamp_notebook"](copy, None, address, TAG)
+    stamp_notebook(copy, None, address, TAG)
     startup = folder.parent / "ipython/profile_default/startup/google_colab.py"
     startup.parent.mkdir(parents=True, exist_ok=True)
     startup.write_text(STAND_IN)
     environment = os.environ | {"IPYTHONDIR": str(startup.parents[2])}
     environment.pop("PYTHONPATH", None)
-    command = [sys.executable, ROOT / "tools/nbval", "--nbval-lax", "-p", "no:cacheprovider", f"--rootdir={folder}", copy]
+    command = [sys.executable, ROOT / "tools/nbval.py", "--nbval-lax", "-p", "no:cacheprovider", f"--rootdir={folder}", copy]
     passed = subprocess.run(command, cwd=folder, env=environment).returncode == 0
     left = {path.name for path in folder.iterdir()} - {copy.name, "runs"}
     if left != {f"gan-lessons-{TAG}"}:

@@ -1,4 +1,3 @@
-#!/usr/bin/env python
 """Run notebooks (all of them by default) and compare each cell's output with the recorded one, through nbval."""
 
 import sys

@@ -1,7 +1,6 @@
-#!/usr/bin/env python
 """Pack what students need: notebooks not yet run, package, data, and what sets them up; no solutions, no tests.
 
-usage: tools/handout [FILE]      dist/gan-lessons-students.zip by default
+usage: tools/handout.py [FILE]      dist/gan-lessons-students.zip by default
 
 The cells of the exercises get the metadata by which nbgrader knows an answer that a person grades, one point each:
 in the zip alone, the notebooks of the checkout stay as they are. The same checkout gives the same bytes.
@@ -17,7 +16,7 @@ import nbformat
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = "gan-lessons"
 LEFT_OUT = ("notebooks/solutions/", "tests/", "tools/", "benchmarks/", ".")
-KEPT = ("tools/uv", "tools/jupyterlab.json", "benchmarks/series.json")  # `make lab` and `python -m gan_lessons` need them
+KEPT = ("tools/uv", "tools/jupyterlab.json", "gan_lessons/lesson_times.json")  # `make lab` and `python -m gan_lessons` need them
 
 
 def names() -> list[str]:

@@ -1,10 +1,9 @@
-#!/usr/bin/env python
 """Make the cartoon faces: data/faces/faces.npz and attributes.csv, drawn by tools/make_faces.mjs.
 
-usage: tools/pack_faces [--count 10000] [--seed 1] [--into data/faces] [--offline]
+usage: tools/pack_faces.py [--count 10000] [--seed 1] [--into data/faces] [--offline]
 
 Needs node and npm, which install the pinned drawing packages into a temporary folder; --offline takes them from npm's
-own cache or fails. Half a minute for the bundled ten thousand. Run tools/checksums afterwards.
+own cache or fails. Half a minute for the bundled ten thousand. Run tools/checksums.py afterwards.
 
 faces.npz holds, for each face, the 64 colours it is reduced to (`palettes`, uint8 N×64×3) and which of them each pixel
 has (`indices`, uint8 N×64×64): packed, half the size of the packed pixels.
@@ -23,8 +22,7 @@ import numpy
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-from gan_lessons.runtime import write_whole  # noqa: E402
+from gan_lessons.runtime import write_whole
 
 PACKAGES = ("@dicebear/core@9.4.3", "@dicebear/collection@9.4.3", "@resvg/resvg-js@2.6.2")
 SIZE, COLOURS, FLAT = 64, 64, 4
@@ -95,7 +93,7 @@ def main() -> None:
     write_whole(options.into / "faces.npz", content)
     write_whole(options.into / "attributes.csv", attributes)
     decibels = 10 * numpy.log10(255**2 / error)
-    print(f"{len(faces)} faces, {len(content) / 1e6:.1f} MB, {decibels:.1f} dB from what was drawn; now run tools/checksums")
+    print(f"{len(faces)} faces, {len(content) / 1e6:.1f} MB, {decibels:.1f} dB from what was drawn; now run tools/checksums.py")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import torch
 import torchvision
 from PIL import Image
 
-from gan_lessons import folders, runtime
+from gan_lessons import own_pictures, runtime
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def pictures(tmp_path):
 
 
 def test_every_usable_file_is_read_and_the_others_are_named(pictures):
-    pixels, reading = folders.folder_pixels(pictures, 32)
+    pixels, reading = own_pictures.folder_pixels(pictures, 32)
     assert pixels.shape == (6, 3, 32, 32) and pixels.dtype == torch.uint8
     assert reading.kept == 6 and reading.converted == {"L": 1, "CMYK": 1, "P": 1}
     assert reading.left_out == {"smaller than 32×32": ["tiny.png"], "unreadable": ["empty.png", "half.png", "text.jpg"]}
@@ -51,31 +51,31 @@ def test_every_usable_file_is_read_and_the_others_are_named(pictures):
 
 def test_the_middle_square_is_scaled_by_averaging(tmp_path):
     original = save(tmp_path / "in/a.png", 96, 64)
-    pixels, _ = folders.folder_pixels(tmp_path / "in", 32)
+    pixels, _ = own_pictures.folder_pixels(tmp_path / "in", 32)
     square = torch.from_numpy(original[:, 16:80].copy()).movedim(-1, 0).float()
     means = torch.nn.functional.avg_pool2d(square, 2)
     assert (pixels[0].float() - means).abs().max() <= 1
 
 
 def test_the_second_time_nothing_is_read_again(pictures, monkeypatch):
-    first, _ = folders.folder_pixels(pictures, 32)
-    monkeypatch.setattr(folders, "_picture", lambda *arguments: pytest.fail("read again"))
-    again, reading = folders.folder_pixels(pictures, 32)
+    first, _ = own_pictures.folder_pixels(pictures, 32)
+    monkeypatch.setattr(own_pictures, "_picture", lambda *arguments: pytest.fail("read again"))
+    again, reading = own_pictures.folder_pixels(pictures, 32)
     assert torch.equal(first, again) and reading.kept == 6
 
 
 def test_a_changed_folder_is_read_anew(pictures):
-    folders.folder_pixels(pictures, 32)
+    own_pictures.folder_pixels(pictures, 32)
     save(pictures / "new.png", seed=9)
-    assert folders.folder_pixels(pictures, 32)[1].kept == 7
+    assert own_pictures.folder_pixels(pictures, 32)[1].kept == 7
 
 
 def test_an_interrupted_reading_continues_where_it_was(pictures, cache, monkeypatch):
-    whole, account = folders.folder_pixels(pictures, 32)
+    whole, account = own_pictures.folder_pixels(pictures, 32)
     for path in cache.iterdir():
         path.unlink()
-    monkeypatch.setattr(folders, "SAVE_EVERY", 2)
-    real, calls = folders._picture, []
+    monkeypatch.setattr(own_pictures, "SAVE_EVERY", 2)
+    real, calls = own_pictures._picture, []
 
     def interrupted(path, *arguments):
         calls.append(path.name)
@@ -83,35 +83,35 @@ def test_an_interrupted_reading_continues_where_it_was(pictures, cache, monkeypa
             raise KeyboardInterrupt
         return real(path, *arguments)
 
-    monkeypatch.setattr(folders, "_picture", interrupted)
+    monkeypatch.setattr(own_pictures, "_picture", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        folders.folder_pixels(pictures, 32)
+        own_pictures.folder_pixels(pictures, 32)
     assert json.loads(next(cache.glob("*.json")).read_text())["done"] == 4
-    monkeypatch.setattr(folders, "_picture", lambda path, *arguments: calls.append(path.name) or real(path, *arguments))
-    pixels, reading = folders.folder_pixels(pictures, 32)
+    monkeypatch.setattr(own_pictures, "_picture", lambda path, *arguments: calls.append(path.name) or real(path, *arguments))
+    pixels, reading = own_pictures.folder_pixels(pictures, 32)
     assert len(calls) == 6 + 6 and reading == account and torch.equal(pixels, whole)
 
 
 def test_a_cache_that_lost_pixels_is_made_anew(pictures, cache):
-    whole = folders.folder_pixels(pictures, 32)[0].clone()
+    whole = own_pictures.folder_pixels(pictures, 32)[0].clone()
     path = next(cache.glob("*.pixels"))
     path.write_bytes(path.read_bytes()[:5000])
-    assert torch.equal(folders.folder_pixels(pictures, 32)[0], whole)
+    assert torch.equal(own_pictures.folder_pixels(pictures, 32)[0], whole)
 
 
 def test_what_cannot_be_read_at_all_is_said(tmp_path, pictures, monkeypatch):
     with pytest.raises(FileNotFoundError, match="no folder"):
-        folders.folder_pixels(tmp_path / "nowhere")
+        own_pictures.folder_pixels(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="no image file"):
-        folders.folder_pixels(tmp_path / "empty")
+        own_pictures.folder_pixels(tmp_path / "empty")
     with pytest.raises(FileNotFoundError, match="None of the 10 image files"):
-        folders.folder_pixels(pictures, 1000)
+        own_pictures.folder_pixels(pictures, 1000)
     with pytest.raises(ValueError, match="at least 8"):
-        folders.folder_pixels(pictures, 4)
-    monkeypatch.setattr(folders.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10}))
+        own_pictures.folder_pixels(pictures, 4)
+    monkeypatch.setattr(own_pictures.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10}))
     with pytest.raises(OSError, match="make room"):
-        folders.folder_pixels(pictures, 16)
+        own_pictures.folder_pixels(pictures, 16)
 
 
 NAMES = [f"Attribute_{i}" for i in range(40)]
@@ -127,7 +127,9 @@ def celeba(tmp_path, monkeypatch):
     lines = [f"{number:06}.jpg {row}" for number, row in enumerate(rows, 1)]
     (base / "list_attr_celeba.txt").write_text("8\n" + " ".join(NAMES) + "\n" + "\n".join(lines) + "\n")
     (base / "identity_CelebA.txt").write_text("".join(f"{n:06}.jpg {n}\n" for n in range(1, 9)))
-    (base / "list_bbox_celeba.txt").write_text("8\nx_1 y_1 width height\n" + "".join(f"{n:06}.jpg 1 1 9 9\n" for n in range(1, 9)))
+    (base / "list_bbox_celeba.txt").write_text(
+        "8\nx_1 y_1 width height\n" + "".join(f"{n:06}.jpg 1 1 9 9\n" for n in range(1, 9))
+    )
     marks = " ".join(f"mark{i}" for i in range(10))
     rows = "".join(f"{n:06}.jpg " + " ".join(["1"] * 10) + "\n" for n in range(1, 9))
     (base / "list_landmarks_align_celeba.txt").write_text(f"8\n{marks}\n{rows}")
@@ -137,7 +139,7 @@ def celeba(tmp_path, monkeypatch):
 
 
 def test_celeba_is_read_with_its_attributes(celeba):
-    pixels, attributes, reading = folders.celeba_pixels(celeba, 64)
+    pixels, attributes, reading = own_pictures.celeba_pixels(celeba, 64)
     assert pixels.shape == (8, 3, 64, 64) and reading.kept == 8
     assert list(attributes) == NAMES
     assert attributes["Attribute_4"].tolist() == [(number + 4) % 3 != 0 for number in range(1, 9)]
@@ -145,7 +147,7 @@ def test_celeba_is_read_with_its_attributes(celeba):
 
 def test_a_broken_photograph_takes_its_attributes_along(celeba):
     (celeba / "celeba/img_align_celeba/000003.jpg").write_bytes(b"broken")
-    pixels, attributes, reading = folders.celeba_pixels(celeba, 64)
+    pixels, attributes, reading = own_pictures.celeba_pixels(celeba, 64)
     assert len(pixels) == 7 and reading.left_out == {"unreadable": ["000003.jpg"]}
     assert attributes["Attribute_0"].tolist() == [number % 3 != 0 for number in (1, 2, 4, 5, 6, 7, 8)]
 
@@ -153,7 +155,7 @@ def test_a_broken_photograph_takes_its_attributes_along(celeba):
 def test_missing_celeba_and_missing_photographs_are_said(celeba, tmp_path):
     (celeba / "celeba/img_align_celeba/000005.jpg").unlink()
     with pytest.raises(FileNotFoundError, match="lists 8 photographs, but 7 are there"):
-        folders.celeba_pixels(celeba)
+        own_pictures.celeba_pixels(celeba)
     (celeba / "celeba/list_attr_celeba.txt").unlink()
     with pytest.raises(FileNotFoundError, match="gdown"):
-        folders.celeba_pixels(tmp_path)
+        own_pictures.celeba_pixels(tmp_path)

@@ -1,18 +1,15 @@
-#!/usr/bin/env python
 """Write data/SHA256SUMS anew: every bundled file that lessons read, and what is unpacked from those ending in .gz.
 
-usage: tools/checksums
+usage: tools/checksums.py
 """
 
 import gzip
 import hashlib
 import subprocess
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-from gan_lessons.runtime import write_whole  # noqa: E402
+from gan_lessons.runtime import write_whole
 
 FOLDER = ROOT / "data"
 

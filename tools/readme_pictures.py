@@ -1,16 +1,13 @@
-#!/usr/bin/env python
 """Make the README's moving pictures: docs/digits.gif, as lesson 04 recorded it, and docs/faces.gif, a walk of six faces."""
 
 import base64
-import sys
 from pathlib import Path
 
 import nbformat
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-from gan_lessons import latent, plots, pretrained, runtime, training  # noqa: E402
+from gan_lessons import latent, models, plots, pretrained, runtime
 
 FACES, STOPS, STEPS = 6, 4, 12
 
@@ -28,7 +25,7 @@ def faces() -> bytes:
     stops = torch.randn(STOPS, FACES, 100, generator=torch.Generator().manual_seed(7)).to(runtime.device())
     codes = torch.cat([latent.path(a, b, STEPS + 1)[:-1] for a, b in zip(stops, stops.roll(-1, dims=0))])
     generator = pretrained.face_generator()
-    frames = [plots.enlarged(training.generate(generator, z), FACES, scale=2) for z in codes]
+    frames = [plots.enlarged(models.run(generator, z), FACES, scale=2) for z in codes]
     return plots.gif(frames, ([0.8] + [0.12] * (STEPS - 1)) * STOPS, colours=64)
 
 

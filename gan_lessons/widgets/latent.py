@@ -14,7 +14,7 @@ from ipywidgets import Button, Checkbox, FloatSlider, Layout, SelectionSlider, T
 from torch import Tensor, nn
 
 from gan_lessons import latent, plots, runtime
-from gan_lessons.panel import Faces, Panel, Picture, filmstrip, hidden_style, side_by_side, text, wrapped
+from gan_lessons.widgets.panel import FaceButtons, Panel, Picture, beside, filmstrip, hidden_style, text, wrapped
 
 KEPT = 8
 HINT = (
@@ -90,7 +90,7 @@ class LatentPanel(Panel):
         self.lock = Checkbox(description="a random face keeps the sliders", indent=False, layout=Layout(width="auto"))
         self._slider_box = VBox()
         self.picture = Picture(columns, 420 if columns == 1 else 540)
-        self.kept = Faces(72)
+        self.kept = FaceButtons(72)
         for control in (self.strength, self.truncation, self.turns):
             control.observe(self.guarded(self._draw), names="value")
 
@@ -103,8 +103,8 @@ class LatentPanel(Panel):
         )
         travel = [self.turns] if len(self._generators) > 1 else []
         column = [*travel, self._slider_box, self.strength, self.truncation, self.lock]
-        beside = side_by_side(column, self.picture)
-        self.children = [hidden_style(), beside, buttons, self.kept, self.message, text(HINT)]
+        row = beside(column, self.picture)
+        self.children = [hidden_style(), row, buttons, self.kept, self.message, text(HINT)]
 
     @property
     def z(self) -> Tensor:
@@ -249,7 +249,7 @@ class MorphPanel(Panel):
         ends = wrapped(
             self.button("Another start", self.another_start, "random"), self.button("Another end", self.another_end, "random")
         )
-        top = side_by_side([self.t, self.way, ends, self.message], self.picture)
+        top = beside([self.t, self.way, ends, self.message], self.picture)
         self.children = [hidden_style(), top, wrapped(self.strip)]
         self._draw_all()
 
@@ -316,7 +316,7 @@ class TeachPanel(Panel):
         self._earlier: list[tuple[Tensor, Tensor]] = []
         super().__init__([], f"[{faces} faces to click and a slider to make of them: run the notebook.]", self._filmstrip)
         self.name = Text(description="What is it?", placeholder="glasses, a smile, …", style={"description_width": "initial"})
-        self._sheet, self._count = Faces(96), text()
+        self._sheet, self._count = FaceButtons(96), text()
         for face in self.faces:
             face.observe(self.guarded(self._count_marks), names="value")
         make = self.button("Make a slider", self.make_slider, "sliders")
@@ -358,7 +358,7 @@ class TeachPanel(Panel):
             images = self._generator(self._z.to(_device({"": self._generator})))
         for face in self.faces:
             face.value = False
-        self._sheet.show({face: Faces.picture(image) for face, image in zip(self.faces, images)})
+        self._sheet.show({face: FaceButtons.picture(image) for face, image in zip(self.faces, images)})
         self._count_marks()
 
     def _marks(self) -> Tensor:

@@ -1,14 +1,12 @@
-#!/usr/bin/env python
 """Train one of the classifiers by which lessons judge images: data/digit_classifier or data/face_classifier.
 
-usage: tools/train_classifier digits | faces
+usage: tools/train_classifier.py digits | faces
 
 writes weights.safetensors and card.json there, which tells how long it took: a few minutes on one CPU core. Shifted copies of the images make it robust; the test images are used only to be reported. Both sets bring them.
 """
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -19,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-from gan_lessons import data, models, runtime, training  # noqa: E402
+from gan_lessons import bundle, classifiers, data, models, runtime
 
 SEED, BATCH_SIZE, SHIFT = 0, 128, 2
 
@@ -93,12 +90,12 @@ def accuracies(classifier: nn.Module, task: Task) -> dict[str, float]:
 ABOUT = {
     "digits": {
         "what": "A classifier of handwritten digits; lessons judge generated digits by its 64 features and its 10 probabilities.",
-        "architecture": "gan_lessons.models.digit_classifier",
+        "architecture": "gan_lessons.classifiers.digit_classifier",
         "data": "MNIST, 60 000 training images, shifted by up to two pixels",
     },
     "faces": {
         "what": "A classifier of the cartoon faces' attributes; lessons judge generated faces by its 128 features and its answers.",
-        "architecture": "gan_lessons.models.face_classifier",
+        "architecture": "gan_lessons.classifiers.face_classifier",
         "data": "the 9 000 cartoon faces for training, shifted by up to two pixels",
     },
 }
@@ -111,11 +108,11 @@ def main() -> None:
     runtime.seed_everything(SEED)
     started = time.monotonic()
     if images == "digits":
-        classifier, task, epochs, highest_lr, smoothing = models.digit_classifier(), digits(), 6, 4e-3, 0.0
+        classifier, task, epochs, highest_lr, smoothing = classifiers.digit_classifier(), digits(), 6, 4e-3, 0.0
     else:
         # Smoothed labels keep it from being surer than sure, which would tear its features apart.
         task, epochs, highest_lr, smoothing = faces(), 12, 2e-3, 0.1
-        classifier = models.face_classifier(sum(map(len, task.values.values())))
+        classifier = classifiers.face_classifier(sum(map(len, task.values.values())))
     # 16-bit products are twice as fast on processors that have them.
     train(models.Bfloat16(classifier.to(runtime.device())), task, epochs, highest_lr, smoothing)
     classifier.eval()
@@ -126,16 +123,16 @@ def main() -> None:
         **ABOUT[images],
         "test_accuracy": accuracies(classifier, task),
         "values": task.values,
-        "command": f"tools/train_classifier {images}",
+        "command": f"tools/train_classifier.py {images}",
         "seed": SEED, "epochs": epochs, "batch_size": BATCH_SIZE, "highest_lr": highest_lr, "label_smoothing": smoothing,
         "machine": runtime.report(), "seconds": round(time.monotonic() - started),
         "weights": "half precision",
     }  # fmt: skip
-    folder = data.FOLDER / f"{images.removesuffix('s')}_classifier"
+    folder = bundle.FOLDER / f"{images.removesuffix('s')}_classifier"
     tensors = {name: tensor.contiguous().cpu() for name, tensor in weights.items()}
     runtime.write_whole(folder / "weights.safetensors", safetensors.torch.save(tensors))
     runtime.write_whole(folder / "card.json", (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode())
-    print(f"test accuracy {card['test_accuracy']}, {card['seconds']} s; now run tools/checksums")
+    print(f"test accuracy {card['test_accuracy']}, {card['seconds']} s; now run tools/checksums.py")
 
 
 if __name__ == "__main__":

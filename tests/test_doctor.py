@@ -10,17 +10,16 @@ import sys
 import pytest
 import torch
 
-from gan_lessons import __main__ as doctor
-from gan_lessons import data, runtime
+from gan_lessons import bundle, doctor, runtime
 
 
 @pytest.fixture
-def bundle(tmp_path, monkeypatch):
+def own_bundle(tmp_path, monkeypatch):
     """A copy of the bundled files, nothing unpacked, and a made-up table of times."""
     folder = tmp_path / "data"
-    shutil.copytree(data.FOLDER, folder, ignore=shutil.ignore_patterns("*-ubyte", "*.md"))
-    monkeypatch.setattr(data, "FOLDER", folder)
-    monkeypatch.setattr(doctor, "SERIES", tmp_path / "series.json")
+    shutil.copytree(bundle.FOLDER, folder, ignore=shutil.ignore_patterns("*-ubyte", "*.md"))
+    monkeypatch.setattr(bundle, "FOLDER", folder)
+    monkeypatch.setattr(doctor, "TIMES", tmp_path / "series.json")
     return folder
 
 
@@ -37,18 +36,18 @@ def test_all_is_well_wherever_it_is_started(tmp_path):
     assert torch.__version__.split("+")[0] in run.stdout and runtime.device_name() in run.stdout
 
 
-def test_each_damaged_or_missing_file_is_named_with_the_way_out(bundle, capsys):
-    bundled = [name for name in data.checksums() if not name.endswith("-ubyte")]
+def test_each_damaged_or_missing_file_is_named_with_the_way_out(own_bundle, capsys):
+    bundled = [name for name in bundle.checksums() if not name.endswith("-ubyte")]
     assert run(capsys)[0] == 0
-    (bundle / "digit_classifier/weights.safetensors").unlink()
-    with open(bundle / "faces/attributes.csv", "ab") as file:
+    (own_bundle / "digit_classifier/weights.safetensors").unlink()
+    with open(own_bundle / "faces/attributes.csv", "ab") as file:
         file.write(b"x")
     status, out = run(capsys)
     assert status == 1 and out.count("BROKEN") == 2
     assert f"{len(bundled) - 2} of {len(bundled)} files" in out
     assert "data/digit_classifier/weights.safetensors is missing. Restore it with `git checkout -- " in out
     assert "data/faces/attributes.csv is damaged" in out
-    (bundle / "SHA256SUMS").unlink()
+    (own_bundle / "SHA256SUMS").unlink()
     status, out = run(capsys)
     assert status == 1 and "SHA256SUMS is missing: GAN Lessons runs from a clone" in out
 
@@ -70,7 +69,7 @@ def test_a_package_missing_or_too_old_is_named(monkeypatch, capsys, installed, s
     assert status == 1 and f"BROKEN: {says} Set the lessons up as the README tells" in out
 
 
-def test_an_unusable_gpu_is_no_breakage_but_is_told(bundle, monkeypatch, capsys):
+def test_an_unusable_gpu_is_no_breakage_but_is_told(own_bundle, monkeypatch, capsys):
     def fail(*sizes, **keywords):
         raise RuntimeError("no kernel image is available")
 
@@ -83,10 +82,10 @@ def test_an_unusable_gpu_is_no_breakage_but_is_told(bundle, monkeypatch, capsys)
     assert "threads. The cuda GPU cannot be used (no kernel image is available), so the CPU does the work." in out
 
 
-def test_minutes_are_those_measured_scaled_by_the_probe(bundle, monkeypatch, capsys):
+def test_minutes_are_those_measured_scaled_by_the_probe(own_bundle, monkeypatch, capsys):
     assert "No times have been measured yet" in run(capsys)[1]
     lessons = {"01_why_noise": {"seconds": [30.0, 60.0, 90.0]}, "02_minimax": {"seconds": [30.0]}}
-    doctor.SERIES.write_text(json.dumps({"machine": "an abacus", "probe_ms": 4.0, "lessons": lessons}))
+    doctor.TIMES.write_text(json.dumps({"machine": "an abacus", "probe_ms": 4.0, "lessons": lessons}))
     monkeypatch.setattr(doctor, "probe", lambda: 6.0)
     out = run(capsys)[1]
     assert "estimated: 1.5 times those measured on an abacus" in out

@@ -124,7 +124,7 @@ def png(pixels: numpy.ndarray) -> bytes:
     return content.getvalue()
 
 
-class Faces(ipywidgets.VBox):
+class FaceButtons(ipywidgets.VBox):
     """Rows of up to eight buttons that are pictures; each is reached by the keyboard and has words for who cannot see it.
 
     `buttons` are Buttons or ToggleButtons.
@@ -165,7 +165,7 @@ class Faces(ipywidgets.VBox):
         button.layout = ipywidgets.Layout(width=f"{self._side}px", height=f"{self._side}px", margin="4px")
 
 
-def side_by_side(column: list[ipywidgets.Widget], picture: Picture) -> ipywidgets.HBox:
+def beside(column: list[ipywidgets.Widget], picture: Picture) -> ipywidgets.HBox:
     """Controls to the left of a picture; on a very narrow page the picture goes below."""
     left = ipywidgets.VBox(column, layout=ipywidgets.Layout(flex="1 1 200px", max_width="480px", margin="0 16px 0 0"))
     return ipywidgets.HBox([left, picture], layout=ipywidgets.Layout(flex_flow="row wrap"))

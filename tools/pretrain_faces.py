@@ -1,18 +1,16 @@
-#!/usr/bin/env python
 """Play lesson 08's game for long and keep its milestones: data/pretrained_faces/{0,100,…,50000}.safetensors, each with a card.
 
-usage: tools/pretrain_faces [--until TURNS]
+usage: tools/pretrain_faces.py [--until TURNS]
 
 The networks and the game are those of the lesson; learning rates fall in a straight line to a tenth at 50 000 turns.
 An interrupted run goes on from runs/pretrained_faces/checkpoint.safetensors, written every 500 turns. A milestone holds
 the weight average of G in half precision; discriminator.safetensors is D's, from the same turn as the last milestone.
-Three quarters of an hour on one CPU core (the cards say how long). Run tools/checksums afterwards.
+Three quarters of an hour on one CPU core (the cards say how long). Run tools/checksums.py afterwards.
 """
 
 import argparse
 import hashlib
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -21,12 +19,11 @@ import torch
 from torch import nn
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-from gan_lessons import data, metrics, models, pretrained, runtime, training  # noqa: E402
+from gan_lessons import bundle, data, metrics, models, pretrained, runtime, training
 
 SEED, TURNS = 0, 50_000
 MILESTONES = (0, 100, 1_000, 2_000, 5_000, 10_000, 20_000, TURNS)
-FOLDER, RUN = data.FOLDER / "pretrained_faces", ROOT / "runs/pretrained_faces"
+FOLDER, RUN = bundle.FOLDER / "pretrained_faces", ROOT / "runs/pretrained_faces"
 BATCH_SIZE, GENERATOR_LR, DISCRIMINATOR_LR = 32, 2e-3, 2e-3
 
 
@@ -58,7 +55,9 @@ def play(game: training.Game, faces: data.Faces, until: int, seconds: float) -> 
             save(game, time.monotonic() - started)
             keep_milestone(game, time.monotonic() - started)
             recent = game.history[-500:]
-            beliefs = (f"{name} {sum(getattr(record, name) for record in recent) / len(recent):.2f}" for name in ("real_p", "fake_p"))
+            beliefs = (
+                f"{name} {sum(getattr(record, name) for record in recent) / len(recent):.2f}" for name in ("real_p", "fake_p")
+            )
             print(f"turn {turn}: {', '.join(beliefs)}, {(time.monotonic() - started) / 60:.0f} min", flush=True)
 
 
@@ -100,8 +99,8 @@ def card_of(game: training.Game, seconds: float) -> dict:
         "scores": scores(game.turns),
         "beliefs": {f"D(x), {split}": belief(game, data.faces(split)) for split in ("train", "test")},
         "data": "the 9 000 cartoon faces for training",
-        "data_sha256": hashlib.sha256((data.FOLDER / "faces/faces.npz").read_bytes()).hexdigest(),
-        "command": "tools/pretrain_faces", "seed": SEED, "batch_size": game.settings["batch_size"],
+        "data_sha256": hashlib.sha256((bundle.FOLDER / "faces/faces.npz").read_bytes()).hexdigest(),
+        "command": "tools/pretrain_faces.py", "seed": SEED, "batch_size": game.settings["batch_size"],
         "generator_lr": GENERATOR_LR, "discriminator_lr": DISCRIMINATOR_LR, "average_decay": game.settings["average_decay"],
         "machine": runtime.report(), "seconds": round(seconds),
         "weights": "half precision",
@@ -113,19 +112,21 @@ def scores(turns: int) -> dict[str, float]:
     generator = pretrained.new_face_generator()
     generator.load_state_dict(safetensors.torch.load_file(FOLDER / f"{turns}.safetensors"))
     z = torch.randn(1000, 100, generator=torch.Generator().manual_seed(SEED)).to(runtime.device())
-    scores = metrics.score_faces(training.generate(generator.to(runtime.device()), z))
+    scores = metrics.score_faces(models.run(generator.to(runtime.device()), z))
     return {name: round(value, 3) for name, value in scores._asdict().items()}
 
 
 def belief(game: training.Game, faces: data.Faces) -> float:
     """The mean of D(x) over the first thousand of the faces: more for those trained on means that D learns them by heart."""
-    logits = training.generate(game.discriminator, data.to_floats(faces.pixels[:1000]))
+    logits = models.run(game.discriminator, data.to_floats(faces.pixels[:1000]))
     return round(logits.sigmoid().mean().item(), 3)
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--until", type=int, default=TURNS, metavar="TURNS", help=f"stop after so many turns (default {TURNS})")
+    arguments.add_argument(
+        "--until", type=int, default=TURNS, metavar="TURNS", help=f"stop after so many turns (default {TURNS})"
+    )
     until = arguments.parse_args().until
     game = new_game()
     seconds = resume(game)

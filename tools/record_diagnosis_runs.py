@@ -1,16 +1,14 @@
-#!/usr/bin/env python
 """Record the twelve runs of lesson 05's diagnosis: data/diagnosis/run_01.csv … run_12.csv and labels.json.
 
-usage: tools/record_diagnosis_runs
+usage: tools/record_diagnosis_runs.py
 
 The runs are played by the lesson's own `play`, whose definition is read out of the notebook. 1000 turns each, of
 which every fourth is kept; the column "epoch" counts a hundred turns, since the ring has no last sample.
-Half a minute. Run tools/checksums afterwards.
+Half a minute. Run tools/checksums.py afterwards.
 """
 
 import ast
 import json
-import sys
 from pathlib import Path
 
 import nbformat
@@ -18,10 +16,10 @@ import torch
 from torch import nn
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-from gan_lessons import data, losses, runtime, toys, training  # noqa: E402
+from gan_lessons import bundle, losses, runtime, toys
+from gan_lessons.history import History
 
-FOLDER = data.FOLDER / "diagnosis"
+FOLDER = bundle.FOLDER / "diagnosis"
 TURNS, EVERY, TURNS_PER_EPOCH = 1000, 4, 100
 NEEDED = {"network", "adam", "sgd", "Run", "noise", "two_batches", "one_batch", "play"}
 
@@ -74,7 +72,12 @@ def runs(network, adam, sgd, one_batch, **_) -> list[tuple[str, str, str, dict]]
             "G without activations.",
             {"generator": lambda: network(2, 2, activation=nn.Identity)},
         ),
-        ("healthy", HEALTHY, "β₁ = 0 for both players, as in lesson 04.", {"optimizers": (adam(momentum=0.0), adam(momentum=0.0))}),
+        (
+            "healthy",
+            HEALTHY,
+            "β₁ = 0 for both players, as in lesson 04.",
+            {"optimizers": (adam(momentum=0.0), adam(momentum=0.0))},
+        ),
         (
             "strong D",
             "G's loss is negative or zero where all others are positive: the saturating loss. It lies flat at 0, as D(G(z)) does, "
@@ -118,7 +121,7 @@ def main() -> None:
     torch.set_num_threads(1)
     for number, (name, evidence, cause, changes) in enumerate(runs(**scope), start=1):
         history = scope["play"](**changes, turns=TURNS, seed=100 + number).history
-        training.History(history[::EVERY]).write_csv(FOLDER / f"run_{number:02}.csv", TURNS_PER_EPOCH)
+        History(history[::EVERY]).write_csv(FOLDER / f"run_{number:02}.csv", TURNS_PER_EPOCH)
         labels.append({"run": number, "name": name, "evidence": evidence, "cause": cause})
         print(f"run {number:2}: {name}")
     text = json.dumps(labels, indent=2, ensure_ascii=False) + "\n"
