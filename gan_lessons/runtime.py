@@ -13,6 +13,10 @@ import numpy
 import torch
 import torchvision
 
+from gan_lessons import neighbours
+
+neighbours.attend()  # every lesson imports this module, by whatever door it comes in
+
 
 @functools.cache
 def device() -> torch.device:
