@@ -1,12 +1,3 @@
-# make lab     open the lessons in JupyterLab            (ARGS="--no-browser --port 9000")
-# make test    prove that everything works
-# make quick   the same without notebooks and browser, in about a minute (ARGS="-k losses" goes to pytest)
-# make record  run notebooks and keep their outputs      (ARGS="notebooks/04_mlp_gan.ipynb")
-# make lock    choose the newest versions anew
-# make handout pack dist/gan-lessons-students.zip: everything a student needs, without solutions
-# make colab-test  run each lesson from its own file alone, on Colab's versions    (LESSONS="00 04 09" for some)
-# make clean   remove the environments and what tests left behind
-
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
@@ -14,34 +5,20 @@ COLAB := .venv-colab
 LESSONS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
 SOLUTIONS := $(sort $(wildcard notebooks/solutions/[0-9]*.ipynb))
 
-.PHONY: lab test quick record lock handout colab-test clean
+.PHONY: help lab clean
 .DELETE_ON_ERROR:
 
+# What there is: the comments below that begin with "make", in the students' zip those before its end.
+help:
+	@sed -n $(if $(wildcard tests),,-e '/^ifneq/q') -e 's/^# make/make/p' Makefile
+
+# make lab         open the lessons in JupyterLab            (ARGS="--no-browser --port 9000")
 lab: $(READY)
 	$(BIN)/jupyter lab $(ARGS) $(firstword $(LESSONS))
 
-test: $(READY)
-	$(BIN)/python -m pytest
-	$(BIN)/python tools/nbval.py
-
-quick: $(READY)
-	$(BIN)/python -m pytest -m "not slow and not browser" $(ARGS)
-
-record: $(READY)
-	$(BIN)/python tools/record.py $(or $(ARGS),$(LESSONS) $(SOLUTIONS))
-
-lock: $(READY)
-	sh tools/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --upgrade \
-	    --generate-hashes --no-header --no-emit-index-url --quiet --output-file requirements.lock
-	sh tools/uv pip compile tests/colab/requirements.txt --universal --python-version 3.11 --upgrade \
-	    --generate-hashes --no-header --no-emit-index-url --quiet --output-file tests/colab/requirements.lock
-
-handout: $(READY)
-	$(BIN)/python tools/handout.py
-
-# Colab itself has Python 3.13: make colab-test PYTHON=python3.13 where there is one.
-colab-test: $(COLAB)/ready
-	$(COLAB)/bin/python -m tools.colab_test $(LESSONS)
+# make clean       remove the environments and what tests left behind
+clean:
+	rm -rf .venv $(COLAB) .pytest_cache .mypy_cache .ruff_cache .coverage .hypothesis test-artefacts dist build *.egg-info
 
 define VENV
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -58,6 +35,45 @@ $(READY): requirements.lock pyproject.toml tools/uv tools/jupyterlab.json
 	@cp tools/jupyterlab.json .venv/share/jupyter/lab/settings/overrides.json
 	@touch $@
 
+# From here on what the students' zip has not: it needs a clone.
+ifneq ($(wildcard tests),)
+.PHONY: lint quick test record lock handout colab-test
+
+# make lint        style and types alone
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# make quick       the fast tests, in about a minute         (ARGS="-k losses" goes to pytest)
+quick: lint
+	$(BIN)/python -m pytest -m "not slow and not browser" $(ARGS)
+
+# make test        prove that everything works: style and types, all tests and how much they cover, all notebooks
+test: lint
+	$(BIN)/python -m pytest --cov
+	$(BIN)/python tools/nbval.py
+
+# make record      run notebooks and keep their outputs      (ARGS="notebooks/04_mlp_gan.ipynb")
+record: $(READY)
+	$(BIN)/python tools/record.py $(or $(ARGS),$(LESSONS) $(SOLUTIONS))
+
+# make lock        choose the newest versions anew
+lock: $(READY)
+	sh tools/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --upgrade \
+	    --generate-hashes --no-header --no-emit-index-url --quiet --output-file requirements.lock
+	sh tools/uv pip compile tests/colab/requirements.txt --universal --python-version 3.11 --upgrade \
+	    --generate-hashes --no-header --no-emit-index-url --quiet --output-file tests/colab/requirements.lock
+
+# make handout     pack dist/gan-lessons-students.zip: everything a student needs, without solutions
+handout: $(READY)
+	$(BIN)/python tools/handout.py
+
+# make colab-test  run each lesson from its own file alone, on Colab's versions    (LESSONS="00 04 09" for some)
+# Colab itself has Python 3.13: make colab-test PYTHON=python3.13 where there is one.
+colab-test: $(COLAB)/ready
+	$(COLAB)/bin/python -m tools.colab_test $(LESSONS)
+
 # Its own environment, since Colab's versions are older; .venv is there for uv alone.
 $(COLAB)/ready: tests/colab/requirements.lock tools/uv
 	$(VENV)
@@ -66,5 +82,4 @@ $(COLAB)/ready: tests/colab/requirements.lock tools/uv
 	sh tools/uv pip install --python $(COLAB)/bin/python --compile-bytecode --require-hashes -r tests/colab/requirements.lock
 	@touch $@
 
-clean:
-	rm -rf .venv $(COLAB) .pytest_cache .hypothesis test-artefacts dist build *.egg-info
+endif

@@ -1,8 +1,5 @@
 """Measure every lesson, from kernel start to kernel end, and write the figures wherever they are told.
 
-usage: benchmarks/series.py [--repeats N] [LESSON …]     (numbers such as 04; without them all lessons and solutions)
-       benchmarks/series.py --write                      measure nothing, only write what series.json has
-
 Writes gan_lessons/lesson_times.json, the columns "minutes on two cores" and "memory" of the README's table, and the classroom
 table in docs/teaching.md. Wants a quiet machine with two cores, and Linux, which tells a process's peak memory. The
 notebooks stay as they are. Fails where a bar is missed: 2 GB a kernel, 15 minutes for the whole series.
@@ -21,12 +18,9 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).resolve().parent.parent
-from gan_lessons import (
-    doctor,
-    runtime,
-)
+from gan_lessons import doctor, runtime
 
+ROOT = Path(__file__).resolve().parent.parent
 MEMORY_BAR, TIME_BAR = 2000, 15 * 60  # MB for each kernel; seconds for the whole series
 STUDENTS, SLOT = 30, 50  # a class, and the minutes of its slot
 BLOCK = re.compile(r"(<!-- written by benchmarks/series.py -->\n).*(<!-- end -->\n)", flags=re.DOTALL)
@@ -36,8 +30,8 @@ BLOCK = re.compile(r"(<!-- written by benchmarks/series.py -->\n).*(<!-- end -->
 
 def measure(path: Path) -> dict[str, float]:
     """Run a notebook in a kernel of its own: wall and CPU seconds, and the kernel's peak memory in MB."""
-    used = {}
-    client = NotebookClient(
+    used: dict[str, float] = {}
+    client: NotebookClient = NotebookClient(
         nbformat.read(path, as_version=4),
         timeout=900,
         kernel_name="python3",
@@ -53,10 +47,11 @@ def measure(path: Path) -> dict[str, float]:
 def process(pid: int) -> dict[str, float]:
     """CPU seconds and peak resident memory in MB of a living process, from Linux's /proc."""
     # Not ru_maxrss: a child begins with the peak of the process that it was forked from.
-    status = Path(f"/proc/{pid}/status").read_text()
-    peak = int(re.search(r"^VmHWM:\s+(\d+) kB", status, flags=re.MULTILINE)[1]) * 1024 / 1e6
-    user, system = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
-    return {"cpu_seconds": round((int(user) + int(system)) / os.sysconf("SC_CLK_TCK"), 1), "peak_mb": math.ceil(peak)}
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    (peak,) = re.findall(r"^VmHWM:\s+(\d+) kB", status, flags=re.MULTILINE)
+    user, system = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[11:13]
+    cpu_seconds = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    return {"cpu_seconds": round(cpu_seconds, 1), "peak_mb": math.ceil(int(peak) * 1024 / 1e6)}
 
 
 def repeated(path: Path, repeats: int) -> dict:
@@ -83,7 +78,7 @@ def measured(words: list[str], repeats: int) -> dict:
     if words:
         former = load()
         if (former["machine"], former["versions"]) != (series["machine"], series["versions"]):
-            sys.exit(f"series.json is from {former['machine']} and {former['versions']}: measure all lessons here.")
+            sys.exit(f"{doctor.TIMES.name} is from {former['machine']} and {former['versions']}: measure all lessons here.")
         series |= {kind: former[kind] for kind in ("lessons", "solutions")}
     for kind, folder in (("lessons", "notebooks"), ("solutions", "notebooks/solutions")):
         for path in sorted((ROOT / folder).glob("[0-9]*.ipynb")):
@@ -158,10 +153,14 @@ def write(series: dict) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("lessons", nargs="*", metavar="LESSON")
-    parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument(
+        "lessons", nargs="*", metavar="LESSON", help="a number such as 04; without any, all lessons and solutions"
+    )
+    parser.add_argument("--repeats", type=int, default=1, metavar="N")
+    parser.add_argument("--write", action="store_true", help="measure nothing, only write what lesson_times.json has")
     options = parser.parse_args()
+    if not options.write and not Path("/proc/self/status").exists():
+        sys.exit("Only Linux tells a process's peak memory (in /proc), so the lessons are measured there.")
     series = load() if options.write else measured(options.lessons, options.repeats)
     write(series)
     print(*missed_bars(series), sep="\n")

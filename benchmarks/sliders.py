@@ -1,7 +1,7 @@
 """How fast a latent slider answers, with lesson 08's generator (the weights do not matter for the time).
 
-    .venv/bin/python benchmarks/sliders.py
-    .venv/bin/python benchmarks/sliders.py --presses 100 --runs 5
+    .venv/bin/python -m benchmarks.sliders
+    .venv/bin/python -m benchmarks.sliders --presses 100 --runs 5
 
 prints the milliseconds a move takes in Python, from the slider's new value to the PNG file, for one face and for 4×4,
 and then, in JupyterLab in a headless Chromium, those from the key press to the new picture loaded: median and 95th
@@ -9,7 +9,6 @@ percentile of each run, and of the runs the median. It needs a Chromium, and a m
 """
 
 import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,11 +16,8 @@ from statistics import median, quantiles
 
 import torch
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
-from test_browser import chromium, jupyterlab, open_lesson, run_cells, write_notebook
-
 from gan_lessons import models, widgets
+from tools.browser import chromium, jupyterlab, open_lesson, run_cells, write_notebook
 
 GENERATOR = (100, (3, 64, 64), 24)
 SETUP = f"from gan_lessons import models, widgets\ngenerator = models.conv_generator{GENERATOR}"

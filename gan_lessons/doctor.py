@@ -1,8 +1,7 @@
-"""`python -m gan_lessons`: whether this machine is ready for the lessons, and how long each will take here.
+"""Whether this machine is ready for the lessons, what is missing or damaged, and how long each lesson will take here."""
 
-Ends with status 1 where something is broken, and says how to mend it.
-"""
-
+import argparse
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -17,14 +16,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMES = Path(__file__).with_name("lesson_times.json")
+BUSY = 0.2  # of all cores: a quiet desktop stays below it, and the probe is slowed down from there on
 SET_UP = "Set the lessons up as the README tells: make lab, or conda."
 
 
 def main(words: list[str]) -> int:
-    """Print the report; the status is 0, 1 where something is broken, or 2 for words that mean nothing."""
-    if words not in ([], ["doctor"]):
-        print("usage: python -m gan_lessons", file=sys.stderr)
-        return 2
+    """Print the report; the status is 0, or 1 where something is broken. Raises SystemExit for words that mean nothing."""
+    description = f"{__doc__} The status is 1 where something is broken."
+    argparse.ArgumentParser(prog="python -m gan_lessons", description=description).parse_args(words)
     print("Machine ", machine())
     broken = show("Packages", packages())
     if broken:  # torch itself may be what is missing: nothing below could be imported
@@ -45,10 +44,12 @@ def show(heading: str, findings: tuple[str, list[str]]) -> bool:
 
 
 def machine() -> str:
-    """System, processor, cores, memory and free disk in one line; memory only where the system tells."""
+    """System, processor, cores, memory and free disk in one line."""
     parts = [f"{platform.system()} {platform.machine()}", processor(), f"{os.cpu_count()} cores"]
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        parts.append(f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 1e9:.0f} GB memory")
+    with contextlib.suppress(ModuleNotFoundError):  # `packages` says so
+        import psutil
+
+        parts.append(f"{psutil.virtual_memory().total / 1e9:.0f} GB memory")
     return " · ".join([*filter(None, parts), f"{shutil.disk_usage(ROOT).free / 1e9:.0f} GB of disk free"])
 
 
@@ -118,11 +119,20 @@ def lessons() -> list[str]:
     if not TIMES.exists():
         return ["No times have been measured yet: run benchmarks/series.py."]
     series = json.loads(TIMES.read_text(encoding="utf-8"))
-    slower = probe() / series["probe_ms"]
+    busy, slower = busy_share(), probe() / series["probe_ms"]
     measured_on = f"{slower:.1f} times those measured on {series['machine']}"
-    head = f"minutes here, estimated: {measured_on}; a GPU makes training faster still"
+    head = [f"minutes here, estimated: {measured_on}; a GPU makes training faster still"]
+    if busy > BUSY:
+        head.append(f"(Other programs keep {busy:.0%} of the processor busy right now, so the estimate is too high.)")
     times = {name: slower * statistics.median(measured["seconds"]) / 60 for name, measured in series["lessons"].items()}
-    return [head, *(f"{minutes:5.1f}  {name}" for name, minutes in times.items())]
+    return [*head, *(f"{minutes:5.1f}  {name}" for name, minutes in times.items())]
+
+
+def busy_share(seconds: float = 1.0) -> float:
+    """The share of all cores, from 0 to 1, that other programs keep busy while this one waits for so many seconds."""
+    import psutil
+
+    return psutil.cpu_percent(interval=seconds) / 100
 
 
 def probe() -> float:

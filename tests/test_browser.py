@@ -1,25 +1,18 @@
 """The lessons as a reader sees them: JupyterLab in a real browser, with screenshots kept in test-artefacts/."""
 
 import io
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 
-import nbformat
 import numpy
 import pytest
 from PIL import Image
 
+from tools.browser import CHROMIUM, chromium, jupyterlab, open_lesson, run_cells, wait_until_run, write_notebook
+
 ROOT = Path(__file__).resolve().parent.parent
 ARTEFACTS = ROOT / "test-artefacts"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 DRAWN = "from drawn_faces import DrawnFaces\nfrom gan_lessons import widgets\n\ngenerator = DrawnFaces()"
 NAMED = """{name: d for name, d in zip(("skin", "smile", "eyes", "width", "hair"), generator.traits.weight)}"""
@@ -35,56 +28,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the browser tests were left out"),
 ]
-
-
-@contextmanager
-def jupyterlab(folder):
-    """A JupyterLab of its own on this folder; gives its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", f"--port={port}"]
-    command += ["--ServerApp.ip=127.0.0.1", "--IdentityProvider.token=", "--ServerApp.password="]
-    own = {"JUPYTER_CONFIG_DIR": folder / "config", "JUPYTERLAB_SETTINGS_DIR": folder / "settings"}
-    environment = os.environ | {name: str(place) for name, place in own.items()}
-    server = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield answering(f"http://127.0.0.1:{port}")
-    finally:  # a server left behind would keep its kernels
-        server.terminate()
-        server.wait(20)
-
-
-def answering(address):
-    """The address, once the server there answers."""
-    for _ in range(120):
-        try:
-            urllib.request.urlopen(f"{address}/api", timeout=5).close()
-            break
-        except OSError:
-            time.sleep(0.5)
-    return address
-
-
-@contextmanager
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-        options += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        try:
-            yield browser
-        finally:
-            browser.close()
-
-
-def write_notebook(path, *sources):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
-    notebook.metadata["kernelspec"] = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    path.parent.mkdir(exist_ok=True)
-    nbformat.write(notebook, path)
 
 
 @pytest.fixture(scope="module")
@@ -121,38 +64,14 @@ def page(browser):
     page.close()
 
 
-def open_lesson(page, lab, name):
-    """Open a lesson and wait until its kernel is idle: clicks before that are lost."""
-    page.goto(f"{lab}/lab/tree/notebooks/{name}?reset")
-    page.wait_for_selector(".jp-Notebook")
-    # The status bar's word; the indicator above the notebook says idle before there is a kernel, too.
-    page.get_by_text(re.compile(r"Python 3.* \| Idle")).wait_for(timeout=120_000)
-
-
 def screenshot(page, name):
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / f"{name}.png")
 
 
-def run_cells(page, number):
-    """Run the first cells one after the other, as a reader does with Shift-Enter."""
-    page.locator(".jp-Notebook .jp-Cell").first.click()
-    page.keyboard.press("Escape")
-    for _ in range(number):
-        page.keyboard.press("Shift+Enter")
-    wait_until_run(page)
-
-
 def run_all_cells(page):
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
-
-
-def wait_until_run(page):
-    page.wait_for_function(
-        "() => ![...document.querySelectorAll('.jp-InputPrompt')].some(prompt => prompt.textContent.includes('*'))"
-    )
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']")
 
 
 def test_lesson_04_opens_with_its_pictures_and_runs(page, lab):

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import runpy
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import safetensors.torch
 import torch
 
 from gan_lessons import bundle, data, metrics, models, pretrained, runtime
+from tools import pretrain_faces
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,9 +19,8 @@ def faces_from(generator, n, seed=0):
 
 
 def test_milestones_are_those_of_the_tool_as_far_as_the_run_went():
-    tool = runpy.run_path(str(ROOT / "tools/pretrain_faces.py"))
     kept = pretrained.face_milestones()
-    assert len(kept) >= 6 and kept == list(tool["MILESTONES"])[: len(kept)]
+    assert len(kept) >= 6 and kept == list(pretrain_faces.MILESTONES)[: len(kept)]
     for turns in kept:
         card = pretrained.milestone_card(turns)
         assert card["turns"] == turns and card["command"] == "tools/pretrain_faces.py"
@@ -73,11 +72,11 @@ def test_a_missing_or_damaged_milestone_is_named_with_the_way_out(tmp_path, monk
 
 
 @pytest.fixture
-def tool(tmp_path):
+def tool(tmp_path, monkeypatch):
     """The tool, with milestones that are soon reached, in a folder of its own."""
-    names = runpy.run_path(str(ROOT / "tools/pretrain_faces.py"))["play"].__globals__
-    names.update(MILESTONES=(0, 2, 4), FOLDER=tmp_path / "data", RUN=tmp_path / "run")
-    return names
+    for name, value in {"MILESTONES": (0, 2, 4), "FOLDER": tmp_path / "data", "RUN": tmp_path / "run"}.items():
+        monkeypatch.setattr(pretrain_faces, name, value)
+    return pretrain_faces
 
 
 @pytest.mark.slow
@@ -86,14 +85,14 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(tool, tmp_pat
     torch.set_num_threads(1)  # sums in another order are other sums
     try:
         for until in (3, 4):
-            game = tool["new_game"]()
-            tool["play"](game, faces, until, tool["resume"](game))
+            game = tool.new_game()
+            tool.play(game, faces, until, tool.resume(game))
         last = safetensors.torch.load_file(tmp_path / "data/4.safetensors")
-        card = json.loads((tmp_path / "data/4.json").read_text())
-        tool["RUN"] = tmp_path / "another"
-        game = tool["new_game"]()
-        assert tool["resume"](game) == 0
-        tool["play"](game, faces, 4, 0.0)
+        card = json.loads((tmp_path / "data/4.json").read_text(encoding="utf-8"))
+        tool.RUN = tmp_path / "another"
+        game = tool.new_game()
+        assert tool.resume(game) == 0
+        tool.play(game, faces, 4, 0.0)
     finally:
         torch.set_num_threads(threads)
     again = safetensors.torch.load_file(tmp_path / "data/4.safetensors")

@@ -1,7 +1,6 @@
 """The repository's address in lessons and README: written by one command, the same each time, and taken out without a trace."""
 
 import re
-import runpy
 import shutil
 import tomllib
 from pathlib import Path
@@ -9,8 +8,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from tools import stamp as tool
+
 ROOT = Path(__file__).resolve().parent.parent
-TOOL = runpy.run_path(str(ROOT / "tools/stamp.py"))
 ADDRESS, TAG = "https://github.com/teacher/gan-lessons", "v2.0"
 
 
@@ -28,7 +28,7 @@ def contents(folder):
 
 
 def stamp(copy, *words):
-    TOOL["main"](list(words), root=copy)
+    tool.main(list(words), root=copy)
     return contents(copy)
 
 
@@ -55,15 +55,15 @@ def test_every_lesson_knows_address_and_tag_and_only_the_source_changes(copy):
         after = nbformat.read(copy / path, 4)
         lesson = path.parent.name == "notebooks"
         changed = [number for number, pair in enumerate(zip(before.cells, after.cells)) if pair[0] != pair[1]]
-        assert changed == ([0, 1] if lesson else [1] if TOOL["is_setup"](before.cells[1]) else []), path
+        assert changed == ([0, 1] if lesson else [1] if tool.is_setup(before.cells[1]) else []), path
         for old, new in zip(before.cells, after.cells):
             old.source = new.source
         assert before == after, path
         if lesson:
             assert f"/github/teacher/gan-lessons/blob/{TAG}/notebooks/{path.name})" in after.cells[0].source
             assert f'"{ADDRESS}"' in after.cells[1].source and f'"--branch={TAG}"' in after.cells[1].source
-    project = tomllib.loads((copy / "pyproject.toml").read_text())
-    assert project["project"]["urls"] == {"Repository": ADDRESS} and project["tool"]["gan-lessons"] == {"tag": TAG}
+    project = tomllib.loads((copy / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["gan-lessons"] == {"repository": ADDRESS, "tag": TAG}
 
 
 def test_badges_stand_between_heading_and_text(copy):
@@ -79,22 +79,22 @@ def test_badges_stand_between_heading_and_text(copy):
         (ADDRESS, ["google.com/github/teacher/gan-lessons/blob/v2.0/n/1.ipynb", "/gh/teacher/gan-lessons/v2.0?"]),
         ("https://gitlab.com/group/sub/gan", ["/v2/gl/group%2Fsub%2Fgan/v2.0?labpath=n%2F1.ipynb"]),  # Colab opens GitHub alone
         ("https://git.school.edu/x/gan", ["/v2/git/https%3A%2F%2Fgit.school.edu%2Fx%2Fgan/v2.0?"]),
-        (None, []),
+        ("", []),
     ],
 )
 def test_a_badge_for_each_service_that_can_open_the_host(address, expected):
-    line = TOOL["badges"](address, TAG, "n/1.ipynb")
+    line = tool.badges(address, TAG, "n/1.ipynb")
     targets = re.findall(r"\]\((\S+?)\)(?= |$)", line)
     assert len(targets) == len(expected)
     assert all(part in target for part, target in zip(expected, targets))
 
 
-def test_other_settings_beside_the_address_stay():
-    with_more = '[project]\nname = "x"\n\n[project.urls]\nDocs = "y"\nRepository = "old"\n\n[tool.z]\nRepository = "kept"\n'
-    changed = TOOL["with_value"](with_more, "project.urls", "Repository", "new")
-    assert tomllib.loads(changed)["project"]["urls"] == {"Repository": "new", "Docs": "y"}
-    without = tomllib.loads(TOOL["with_value"](changed, "project.urls", "Repository", None))
-    assert without == {"project": {"name": "x", "urls": {"Docs": "y"}}, "tool": {"z": {"Repository": "kept"}}}
+def test_other_settings_and_comments_stay(tmp_path):
+    toml = '[tool.gan-lessons]  # ours\nrepository = "old"\ntag = "old"\n\n[tool.z]\nrepository = "kept" # so\ntag = \'kept\'\n'
+    (tmp_path / "pyproject.toml").write_text(toml, encoding="utf-8")
+    tool.keep(tmp_path, ADDRESS, TAG)
+    changed = (tmp_path / "pyproject.toml").read_text(encoding="utf-8")
+    assert changed == toml.replace('"old"', f'"{ADDRESS}"', 1).replace('"old"', f'"{TAG}"', 1)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,6 @@ def test_other_settings_beside_the_address_stay():
 def test_wrong_words_are_refused_and_nothing_is_written(copy, words, says, capsys):
     before = contents(copy)
     with pytest.raises(SystemExit):
-        TOOL["main"](words, root=copy)
+        tool.main(words, root=copy)
     assert says in capsys.readouterr().err
     assert contents(copy) == before

@@ -1,22 +1,21 @@
-"""Write data/SHA256SUMS anew: every bundled file that lessons read, and what is unpacked from those ending in .gz.
+"""Write data/SHA256SUMS anew: every bundled file that lessons read, and what is unpacked from those ending in .gz."""
 
-usage: tools/checksums.py
-"""
-
+import argparse
 import gzip
 import hashlib
 import subprocess
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
 from gan_lessons.runtime import write_whole
 
+ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "data"
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "data"]
-    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, encoding="utf-8").stdout.split("\0")
     lines = []
     for path in (ROOT / name for name in sorted(set(filter(None, listed)))):
         if path.suffix in (".md", ".txt") or path.name == "SHA256SUMS" or not path.exists():

@@ -1,16 +1,18 @@
 """Run lessons as Colab would: each from nothing but its own file, in an empty folder, with Colab's versions.
 
-usage: tools/colab_test.py LESSON …      (numbers such as 04, or paths), with the Python of .venv-colab: make colab-test
-
 The working tree as it is now plays the published repository. Fails where a cell fails, and where the run has changed
 an installed package or left more behind than the fetched repository and the lesson's own `runs`.
-Colab has Python 3.13; `make colab-test PYTHON=python3.13` builds the environment with it where there is one.
+Started by `make colab-test`, with the Python of .venv-colab. Colab has Python 3.13; `make colab-test PYTHON=python3.13`
+builds the environment with it where there is one.
 """
 
+import argparse
+import importlib.metadata
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -26,7 +28,7 @@ def lessons(words: list[str]) -> list[Path]:
     """The lessons' paths. Ends the program, with a sentence, where a word names none."""
     known = {path.name[:2]: path for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))}
     missing = [word for word in words if Path(word).name[:2] not in known]
-    if missing or not words:
+    if missing:
         sys.exit(f"There is no lesson {' '.join(missing)}; there are {' '.join(known)}.")
     return [known[Path(word).name[:2]] for word in words]
 
@@ -47,10 +49,11 @@ def run_alone(lesson: Path, address: str, folder: Path) -> bool:
     stamp_notebook(copy, None, address, TAG)
     startup = folder.parent / "ipython/profile_default/startup/google_colab.py"
     startup.parent.mkdir(parents=True, exist_ok=True)
-    startup.write_text(STAND_IN)
+    startup.write_text(STAND_IN, encoding="utf-8")
     environment = os.environ | {"IPYTHONDIR": str(startup.parents[2])}
     environment.pop("PYTHONPATH", None)
-    command = [sys.executable, ROOT / "tools/nbval.py", "--nbval-lax", "-p", "no:cacheprovider", f"--rootdir={folder}", copy]
+    command = [sys.executable, str(ROOT / "tools/nbval.py"), "--nbval-lax", "-p", "no:cacheprovider"]
+    command += [f"--rootdir={folder}", str(copy)]
     passed = subprocess.run(command, cwd=folder, env=environment).returncode == 0
     left = {path.name for path in folder.iterdir()} - {copy.name, "runs"}
     if left != {f"gan-lessons-{TAG}"}:
@@ -58,13 +61,15 @@ def run_alone(lesson: Path, address: str, folder: Path) -> bool:
     return passed and left == {f"gan-lessons-{TAG}"}
 
 
-def installed() -> str:
-    command = [ROOT / "tools/uv", "pip", "freeze", "--python", sys.executable]
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+def installed() -> set[str]:
+    """Name and version of every package in this environment."""
+    return {f"{each.name} {each.version}" for each in importlib.metadata.distributions(path=[sysconfig.get_path("purelib")])}
 
 
-def main(words: list[str]) -> int:
-    chosen, before = lessons(words), installed()
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lessons", nargs="+", metavar="LESSON", help="a number such as 04, or a path")
+    chosen, before = lessons(parser.parse_args().lessons), installed()
     with tempfile.TemporaryDirectory() as scratch:
         address, failed = publish(Path(scratch, "published.git")), []
         for lesson in chosen:
@@ -72,11 +77,11 @@ def main(words: list[str]) -> int:
             folder.mkdir(parents=True)
             if not run_alone(lesson, address, folder):
                 failed.append(lesson.name)
-    changed = sorted(set(before.splitlines()) ^ set(installed().splitlines()))
+    changed = sorted(before ^ installed())
     print(f"{len(chosen) - len(failed)} of {len(chosen)} lessons run on Colab's versions", *failed, sep="; failed: ")
-    print(f"{len(before.splitlines())} packages installed, none changed" if not changed else f"changed packages: {changed}")
+    print(f"changed packages: {changed}" if changed else f"{len(before)} packages installed, none changed")
     return bool(failed or changed)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,11 +1,10 @@
 """Pack what students need: notebooks not yet run, package, data, and what sets them up; no solutions, no tests.
 
-usage: tools/handout.py [FILE]      dist/gan-lessons-students.zip by default
-
-The cells of the exercises get the metadata by which nbgrader knows an answer that a person grades, one point each:
+Their README is docs/students.md, which speaks of nothing that is not in the zip. The cells of the exercises get the metadata by which nbgrader knows an answer that a person grades, one point each:
 in the zip alone, the notebooks of the checkout stay as they are. The same checkout gives the same bytes.
 """
 
+import argparse
 import subprocess
 import sys
 import zipfile
@@ -15,15 +14,15 @@ import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = "gan-lessons"
-LEFT_OUT = ("notebooks/solutions/", "tests/", "tools/", "benchmarks/", ".")
-KEPT = ("tools/uv", "tools/jupyterlab.json", "gan_lessons/lesson_times.json")  # `make lab` and `python -m gan_lessons` need them
+LEFT_OUT = ("notebooks/solutions/", "tests/", "tools/", "benchmarks/", "docs/", "CHANGELOG", "CITATION", "CONTRIBUTING", ".")
+KEPT = ("tools/uv", "tools/jupyterlab.json")  # `make lab` needs them
 
 
 def names() -> list[str]:
     """The files for students, by their path in the repository, in order: all that git does not ignore but what is left out."""
     listing = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     try:
-        known = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
+        known = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, encoding="utf-8").stdout.split("\0")
     except (OSError, subprocess.CalledProcessError):
         sys.exit(f"{ROOT} is no clone: clone the repository with git, which tells apart what belongs to it.")
     present = {name for name in known if (ROOT / name).is_file()}
@@ -52,6 +51,9 @@ def for_students(notebook: nbformat.NotebookNode, lesson: str) -> nbformat.Noteb
 
 
 def content(name: str) -> bytes:
+    """What students get under this name."""
+    if name == "README.md":
+        return (ROOT / "docs/students.md").read_bytes()
     if not name.endswith(".ipynb"):
         return (ROOT / name).read_bytes()
     notebook = for_students(nbformat.read(ROOT / name, as_version=4), Path(name).name[:2])
@@ -60,6 +62,7 @@ def content(name: str) -> bytes:
 
 
 def pack(path: Path) -> None:
+    """Write the zip, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}")
     with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -72,7 +75,12 @@ def pack(path: Path) -> None:
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = ROOT / "dist/gan-lessons-students.zip"
+    parser.add_argument("file", nargs="?", type=Path, default=default, help="default dist/gan-lessons-students.zip")
+    pack(parser.parse_args().file)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        sys.exit(__doc__)
-    pack(Path(sys.argv[1]) if sys.argv[1:] else ROOT / "dist/gan-lessons-students.zip")
+    main()

@@ -1,5 +1,6 @@
 """Run notebooks (all of them by default) and compare each cell's output with the recorded one, through nbval."""
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -22,5 +23,11 @@ class Patience:
         item.output_timeout = 60
 
 
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, usage="%(prog)s [-h] [NOTEBOOK ...] [options of pytest and nbval]")
+    _, words = parser.parse_known_args()
+    return pytest.main([*OPTIONS, *(words or [str(ROOT / "notebooks")])], plugins=[Patience()])
+
+
 if __name__ == "__main__":
-    sys.exit(pytest.main([*OPTIONS, *(sys.argv[1:] or [str(ROOT / "notebooks")])], plugins=[Patience()]))
+    sys.exit(main())

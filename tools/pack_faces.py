@@ -1,7 +1,5 @@
 """Make the cartoon faces: data/faces/faces.npz and attributes.csv, drawn by tools/make_faces.mjs.
 
-usage: tools/pack_faces.py [--count 10000] [--seed 1] [--into data/faces] [--offline]
-
 Needs node and npm, which install the pinned drawing packages into a temporary folder; --offline takes them from npm's
 own cache or fails. Half a minute for the bundled ten thousand. Run tools/checksums.py afterwards.
 
@@ -21,23 +19,29 @@ from pathlib import Path
 import numpy
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parent.parent
 from gan_lessons.runtime import write_whole
 
+ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("@dicebear/core@9.4.3", "@dicebear/collection@9.4.3", "@resvg/resvg-js@2.6.2")
 SIZE, COLOURS, FLAT = 64, 64, 4
 
 
+def program(name: str) -> str:
+    """The path of node or npm (on Windows npm is npm.cmd). Ends the program, with a sentence, where there is none."""
+    return shutil.which(name) or sys.exit(f"Drawing the faces needs {name}: install Node.js 20 or newer.")
+
+
 def render(count: int, seed: int, offline: bool) -> tuple[numpy.ndarray, bytes]:
     """The faces, uint8 N×64×64×3, and the CSV file of their attributes."""
+    node, npm = program("node"), program("npm")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         # A package file of its own: otherwise npm installs into the next folder above that has one.
-        (folder / "package.json").write_text('{"private": true, "type": "module"}')
+        (folder / "package.json").write_text('{"private": true, "type": "module"}', encoding="utf-8")
         quietly = ["--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run(["npm", "install", *quietly, *["--offline"] * offline, *PACKAGES], cwd=folder, check=True)
+        subprocess.run([npm, "install", *quietly, *["--offline"] * offline, *PACKAGES], cwd=folder, check=True)
         shutil.copy(ROOT / "tools/make_faces.mjs", folder)
-        command = ["node", "make_faces.mjs", "--count", str(count), "--seed", str(seed)]
+        command = [node, "make_faces.mjs", "--count", str(count), "--seed", str(seed)]
         subprocess.run(command, cwd=folder, check=True)
         pixels = numpy.fromfile(folder / "pixels.raw", numpy.uint8)
         return pixels.reshape(count, SIZE, SIZE, 3), (folder / "attributes.csv").read_bytes()
@@ -76,15 +80,12 @@ def npz(**arrays: numpy.ndarray) -> bytes:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--into", type=Path, default=ROOT / "data/faces")
-    parser.add_argument("--offline", action="store_true")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=10_000, help="how many faces (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="default %(default)s")
+    parser.add_argument("--into", type=Path, default=ROOT / "data/faces", metavar="FOLDER", help="default data/faces")
+    parser.add_argument("--offline", action="store_true", help="take the packages from npm's own cache or fail")
     options = parser.parse_args()
-    for program in ("node", "npm"):
-        if not shutil.which(program):
-            sys.exit(f"Drawing the faces needs {program}: install Node.js 20 or newer.")
     faces, attributes = render(options.count, options.seed, options.offline)
     palettes, indices = map(numpy.stack, zip(*map(with_palette, faces)))
     restored = palettes[numpy.arange(len(faces))[:, None, None], indices]

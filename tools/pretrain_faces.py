@@ -1,7 +1,5 @@
 """Play lesson 08's game for long and keep its milestones: data/pretrained_faces/{0,100,…,50000}.safetensors, each with a card.
 
-usage: tools/pretrain_faces.py [--until TURNS]
-
 The networks and the game are those of the lesson; learning rates fall in a straight line to a tenth at 50 000 turns.
 An interrupted run goes on from runs/pretrained_faces/checkpoint.safetensors, written every 500 turns. A milestone holds
 the weight average of G in half precision; discriminator.safetensors is D's, from the same turn as the last milestone.
@@ -18,9 +16,9 @@ import safetensors.torch
 import torch
 from torch import nn
 
-ROOT = Path(__file__).resolve().parent.parent
 from gan_lessons import bundle, data, metrics, models, pretrained, runtime, training
 
+ROOT = Path(__file__).resolve().parent.parent
 SEED, TURNS = 0, 50_000
 MILESTONES = (0, 100, 1_000, 2_000, 5_000, 10_000, 20_000, TURNS)
 FOLDER, RUN = bundle.FOLDER / "pretrained_faces", ROOT / "runs/pretrained_faces"
@@ -72,15 +70,15 @@ def resume(game: training.Game) -> float:
         return 0.0
     game.load(RUN / "checkpoint.safetensors")
     print(f"going on from turn {game.turns}")
-    return json.loads((RUN / "time.json").read_text())["seconds"]
+    return json.loads((RUN / "time.json").read_text(encoding="utf-8"))["seconds"]
 
 
 def keep_milestone(game: training.Game, seconds: float) -> None:
     if game.turns not in MILESTONES:
         return
     # What is kept are the networks of the lesson, without Bfloat16 and RandomShift around them.
-    write_half(game.average.module.network, FOLDER / f"{game.turns}.safetensors")
-    write_half(game.discriminator[1].network, FOLDER / "discriminator.safetensors")
+    write_half(game.average.module.get_submodule("network"), FOLDER / f"{game.turns}.safetensors")
+    write_half(game.discriminator.get_submodule("1.network"), FOLDER / "discriminator.safetensors")
     card = card_of(game, seconds)
     runtime.write_whole(FOLDER / f"{game.turns}.json", (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode())
 
@@ -123,11 +121,9 @@ def belief(game: training.Game, faces: data.Faces) -> float:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument(
-        "--until", type=int, default=TURNS, metavar="TURNS", help=f"stop after so many turns (default {TURNS})"
-    )
-    until = arguments.parse_args().until
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--until", type=int, default=TURNS, metavar="TURNS", help=f"stop after so many turns (default {TURNS})")
+    until = parser.parse_args().until
     game = new_game()
     seconds = resume(game)
     play(game, data.faces(), until, seconds)

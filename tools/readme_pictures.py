@@ -1,14 +1,15 @@
 """Make the README's moving pictures: docs/digits.gif, as lesson 04 recorded it, and docs/faces.gif, a walk of six faces."""
 
+import argparse
 import base64
 from pathlib import Path
 
 import nbformat
 import torch
 
-ROOT = Path(__file__).resolve().parent.parent
 from gan_lessons import latent, models, plots, pretrained, runtime
 
+ROOT = Path(__file__).resolve().parent.parent
 FACES, STOPS, STEPS = 6, 4, 12
 
 
@@ -29,6 +30,11 @@ def faces() -> bytes:
     return plots.gif(frames, ([0.8] + [0.12] * (STEPS - 1)) * STOPS, colours=64)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     runtime.write_whole(ROOT / "docs/digits.gif", digits())
     runtime.write_whole(ROOT / "docs/faces.gif", faces())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,12 +1,11 @@
 """Record the twelve runs of lesson 05's diagnosis: data/diagnosis/run_01.csv … run_12.csv and labels.json.
 
-usage: tools/record_diagnosis_runs.py
-
 The runs are played by the lesson's own `play`, whose definition is read out of the notebook. 1000 turns each, of
 which every fourth is kept; the column "epoch" counts a hundred turns, since the ring has no last sample.
 Half a minute. Run tools/checksums.py afterwards.
 """
 
+import argparse
 import ast
 import json
 from pathlib import Path
@@ -15,10 +14,10 @@ import nbformat
 import torch
 from torch import nn
 
-ROOT = Path(__file__).resolve().parent.parent
 from gan_lessons import bundle, losses, runtime, toys
 from gan_lessons.history import History
 
+ROOT = Path(__file__).resolve().parent.parent
 FOLDER = bundle.FOLDER / "diagnosis"
 TURNS, EVERY, TURNS_PER_EPOCH = 1000, 4, 100
 NEEDED = {"network", "adam", "sgd", "Run", "noise", "two_batches", "one_batch", "play"}
@@ -117,6 +116,7 @@ def runs(network, adam, sgd, one_batch, **_) -> list[tuple[str, str, str, dict]]
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     scope, labels = lesson(), []
     torch.set_num_threads(1)
     for number, (name, evidence, cause, changes) in enumerate(runs(**scope), start=1):

@@ -1,8 +1,8 @@
 """Write the repository's address and tag into the lessons and the README: badges, and the cell that sets up Colab.
 
-usage: tools/stamp.py                                     stamp anew from pyproject.toml
-       tools/stamp.py --repository ADDRESS --tag TAG      a teacher's fork: keep both in pyproject.toml, then stamp
-       tools/stamp.py --repository ""                     forget the address and take the badges away
+    python tools/stamp.py                                   stamp anew from pyproject.toml
+    python tools/stamp.py --repository ADDRESS --tag TAG    a teacher's fork: keep both in pyproject.toml, then stamp
+    python tools/stamp.py --repository ""                   forget the address and take the badges away
 
 ADDRESS is what git clones without a password, for example https://github.com/you/gan-lessons. TAG is a tag or a branch
 that holds these very notebooks: commit what this writes, then set the tag and push it. Outputs stay as they are.
@@ -18,8 +18,9 @@ from urllib.parse import quote, urlsplit
 
 import nbformat
 
-ROOT = Path(__file__).resolve().parent.parent
 from gan_lessons.runtime import write_whole
+
+ROOT = Path(__file__).resolve().parent.parent
 
 # What a lesson needs that was opened from nothing but its own file. Outside Colab it does nothing and says nothing.
 SETUP = """\
@@ -60,8 +61,8 @@ def is_setup(cell: nbformat.NotebookNode) -> bool:
     return cell.cell_type == "code" and '"google.colab" in sys.modules' in cell.source
 
 
-def setup_cell(repository: str | None, tag: str | None) -> str:
-    """The source of the set-up cell, for this address or for none."""
+def setup_cell(repository: str, tag: str) -> str:
+    """The source of the set-up cell, for this address or, where it is empty, for none."""
     if not repository:
         return SETUP_WITHOUT_ADDRESS
     # The tag is part of the folder's name, so that a lesson never meets the package of another version.
@@ -69,9 +70,9 @@ def setup_cell(repository: str | None, tag: str | None) -> str:
     return SETUP.format(**{name: json.dumps(text, ensure_ascii=False) for name, text in texts.items()})
 
 
-def badges(repository: str | None, tag: str | None, notebook: str) -> str:
+def badges(repository: str, tag: str, notebook: str) -> str:
     """A line of badges that open this notebook, given by its path in the repository: those that the host allows."""
-    if not repository or urlsplit(repository).scheme != "https":
+    if urlsplit(repository).scheme != "https":
         return ""
     host, path = urlsplit(repository).netloc, urlsplit(repository).path.strip("/")
     line = []
@@ -90,7 +91,7 @@ def with_badges(text: str, line: str) -> str:
     return "\n\n".join([heading, line, rest] if line else [heading, rest])
 
 
-def stamp_notebook(path: Path, name: str | None, repository: str | None, tag: str | None) -> None:
+def stamp_notebook(path: Path, name: str | None, repository: str, tag: str) -> None:
     """Stamp one notebook; `name` is its path in the repository, or None for one that has no badges."""
     notebook = nbformat.read(path, as_version=4)
     for cell in filter(is_setup, notebook.cells):
@@ -100,7 +101,7 @@ def stamp_notebook(path: Path, name: str | None, repository: str | None, tag: st
     _write(path, nbformat.writes(notebook) + "\n")
 
 
-def stamp(root: Path, repository: str | None, tag: str | None) -> None:
+def stamp(root: Path, repository: str, tag: str) -> None:
     """Stamp the README and every notebook of this checkout."""
     for path in sorted((root / "notebooks").glob("**/[0-9]*.ipynb")):
         lesson = path.parent.name == "notebooks"
@@ -116,32 +117,26 @@ def _write(path: Path, text: str) -> None:
         print(f"stamped {path.name}")
 
 
-def settings(root: Path) -> tuple[str | None, str | None]:
-    """Repository and tag as pyproject.toml has them; None for one that it has not."""
+def settings(root: Path) -> tuple[str, str]:
+    """Repository and tag as pyproject.toml has them; empty where the lessons have no address."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    return project["project"].get("urls", {}).get("Repository"), project["tool"].get("gan-lessons", {}).get("tag")
+    return project["tool"]["gan-lessons"]["repository"], project["tool"]["gan-lessons"]["tag"]
 
 
-def keep(root: Path, repository: str | None, tag: str | None) -> None:
-    """Write both into pyproject.toml, or take them out where they are None."""
+def keep(root: Path, repository: str, tag: str) -> None:
+    """Write both into pyproject.toml, and change nothing else there."""
+    import tomlkit  # here, since colab_test.py stamps in Colab's environment, which has none
+
     path = root / "pyproject.toml"
-    toml = with_value(path.read_text(encoding="utf-8"), "project.urls", "Repository", repository)
-    _write(path, with_value(toml, "tool.gan-lessons", "tag", tag))
+    project = tomlkit.parse(path.read_text(encoding="utf-8"))
+    project["tool"]["gan-lessons"].update({"repository": repository, "tag": tag})
+    _write(path, tomlkit.dumps(project))
 
 
-def with_value(toml: str, table: str, key: str, value: str | None) -> str:
-    """The TOML text with this value in its table, or without it for None; a table that is left empty goes too."""
-    heading = f"[{table}]\n"
-    toml = re.sub(rf"(^\[{re.escape(table)}\]\n(?:(?!\[).*\n)*?){key} = .*\n", r"\1", toml, flags=re.MULTILINE)
-    if value:
-        toml = toml if heading in toml else f"{toml}\n{heading}"
-        return toml.replace(heading, f'{heading}{key} = "{value}"\n')
-    return re.sub(rf"\n{re.escape(heading)}(?=\n|\Z)", "", toml)
-
-
-def arguments(words: list[str]) -> argparse.Namespace:
+def arguments(words: list[str]) -> tuple[bool, str, str]:
+    """Whether there is something to keep, and what: the address, which may be empty, and the tag."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repository")
+    parser.add_argument("--repository", metavar="ADDRESS")
     parser.add_argument("--tag")
     options = parser.parse_args(words)
     address = (options.repository or "").rstrip("/").removesuffix(".git")
@@ -151,14 +146,13 @@ def arguments(words: list[str]) -> argparse.Namespace:
         parser.error(f"a tag is made of letters, digits, dots, hyphens and underscores, as in v1.0; not {options.tag!r}")
     if bool(address) != bool(options.tag):
         parser.error("--repository and --tag belong together: the lessons on Colab fetch that tag of that repository")
-    options.repository = address if options.repository is not None else None
-    return options
+    return options.repository is not None, address, options.tag or ""
 
 
 def main(words: list[str], root: Path = ROOT) -> None:
-    options = arguments(words)
-    if options.repository is not None:
-        keep(root, options.repository or None, options.tag)
+    changed, repository, tag = arguments(words)
+    if changed:
+        keep(root, repository, tag)
     stamp(root, *settings(root))
 
 

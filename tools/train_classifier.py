@@ -1,14 +1,12 @@
 """Train one of the classifiers by which lessons judge images: data/digit_classifier or data/face_classifier.
 
-usage: tools/train_classifier.py digits | faces
-
-writes weights.safetensors and card.json there, which tells how long it took: a few minutes on one CPU core. Shifted copies of the images make it robust; the test images are used only to be reported. Both sets bring them.
+Writes weights.safetensors and card.json there, which tells how long it took: a few minutes on one CPU core. Shifted
+copies of the images make it robust; the test images are used only to be reported. Run tools/checksums.py afterwards.
 """
 
 import argparse
 import json
 import time
-from pathlib import Path
 from typing import NamedTuple
 
 import safetensors.torch
@@ -16,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
-ROOT = Path(__file__).resolve().parent.parent
 from gan_lessons import bundle, classifiers, data, models, runtime
 
 SEED, BATCH_SIZE, SHIFT = 0, 128, 2
@@ -69,7 +66,8 @@ def train(classifier: nn.Module, task: Task, epochs: int, highest_lr: float, smo
         for batch in torch.randperm(len(task.train_pixels), device=runtime.device()).split(BATCH_SIZE)[:per_epoch]:
             images = shifted(data.to_floats(task.train_pixels[batch])).contiguous(memory_format=torch.channels_last)
             answers = zip(task.logits(classifier, images), task.train_labels[batch].unbind(dim=1))
-            loss = sum(cross_entropy(logits, labels, label_smoothing=smoothing) for logits, labels in answers)
+            parts = [cross_entropy(logits, labels, label_smoothing=smoothing) for logits, labels in answers]
+            loss = torch.stack(parts).sum()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -102,9 +100,9 @@ ABOUT = {
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("images", choices=ABOUT)
-    images = arguments.parse_args().images
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("images", choices=ABOUT)
+    images = parser.parse_args().images
     runtime.seed_everything(SEED)
     started = time.monotonic()
     if images == "digits":
