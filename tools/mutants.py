@@ -4,8 +4,8 @@ usage: tools/mutants.py [--only WORD …] [--list]      words that occur in a mi
 
 Each line of the table below is a mistake: a file, a text that occurs in it exactly once, what stands there instead,
 and the fast tests that should notice, by file or by file and name. The tests run in a temporary copy, first without
-any mistake; the checkout stays as it is. Exits with 1 where a mistake survives, where its text no longer occurs exactly once, or where the tests fail
-without it. When a source changes, its lines here change with it.
+any mistake; the checkout stays as it is. Exits with 1 where a mistake survives, where its text no longer occurs exactly once,
+or where the tests fail without it. When a source changes, its lines here change with it.
 """
 
 import argparse
