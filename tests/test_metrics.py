@@ -1,12 +1,14 @@
 """The measures, held against torchmetrics, prdc and closed forms, and the bundled digit classifier."""
 
 import json
+import math
 
 import numpy
 import prdc
 import pytest
 import safetensors.torch
 import torch
+from scipy.spatial.distance import cdist
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
@@ -59,7 +61,13 @@ def test_frechet_distance_with_dead_features_and_fewer_images_than_features():
     torch.manual_seed(0)
     real, fake = torch.randn(20, 64), torch.randn(30, 64)
     real[:, :10] = fake[:, :10] = 0
-    assert 0 < metrics.frechet_distance(real, fake) < 1000
+    means, covariances = zip(*((each.double().mean(0), each.double().T.cov()) for each in (real, fake)))
+    # The oracle takes the root of a symmetric matrix, which has the trace of the root of the product.
+    values, vectors = numpy.linalg.eigh(covariances[0].numpy())
+    left = vectors * numpy.sqrt(values.clip(min=0)) @ vectors.T
+    squares = numpy.linalg.eigvalsh(left @ covariances[1].numpy() @ left).clip(min=0)
+    expected = (means[0] - means[1]).square().sum() + sum(covariances).trace() - 2 * numpy.sqrt(squares).sum()
+    assert metrics.frechet_distance(real, fake) == pytest.approx(expected.item(), rel=1e-4)
 
 
 # ------------------------------------------------------------------------------------------- kernel
@@ -146,17 +154,23 @@ def test_bad_labels_and_shares_are_refused():
 # -------------------------------------------------------------------------------- nearest neighbours
 
 
-def test_nearest_neighbours_in_chunks_are_those_of_all_distances():
-    torch.manual_seed(0)
-    pixels = torch.randint(0, 256, (10_500, 1, 4, 4), dtype=torch.uint8)
-    images = torch.rand(20, 1, 4, 4) * 2 - 1
-    images[0], images[1] = data.to_floats(pixels[10_200:10_201])[0], data.to_floats(pixels[7:8])[0]
+def test_nearest_neighbours_in_chunks_are_those_that_scipy_finds(monkeypatch):
+    pixels = torch.randint(0, 256, (1400, 3, 64, 64), dtype=torch.uint8)
+    images = torch.rand(20, 3, 64, 64) * 2 - 1
+    for image, index in enumerate((7, 700, 1399)):  # early, in the middle and last
+        images[image] = pixels[index] / 127.5 - 1
+    chunks, to_floats = [], data.to_floats
+    monkeypatch.setattr(data, "to_floats", lambda part: chunks.append(len(part)) or to_floats(part))
     distances, indices = metrics.nearest_neighbours(images, pixels)
-    every = (images[:, None] - data.to_floats(pixels)[None]).square().mean(dim=(2, 3, 4)).sqrt()
-    assert torch.equal(indices, every.argmin(dim=1)) and indices[:2].tolist() == [10_200, 7]
-    assert torch.allclose(distances, every.min(dim=1).values, atol=2e-3)
+    assert len(chunks) > 2 and sum(chunks) == 1400, "one chunk alone cannot tell whether chunks are put together rightly"
+    every = cdist(images.flatten(1), pixels.flatten(1) / 127.5 - 1) / math.sqrt(3 * 64 * 64)
+    assert indices.tolist() == every.argmin(axis=1).tolist() and indices[:3].tolist() == [7, 700, 1399]
+    assert numpy.allclose(distances, every.min(axis=1), atol=2e-3)
+
+
+def test_neighbours_of_another_shape_are_refused():
     with pytest.raises(ValueError, match="one shape"):
-        metrics.nearest_neighbours(images, pixels[..., :3])
+        metrics.nearest_neighbours(torch.zeros(2, 1, 4, 4), torch.zeros(5, 1, 4, 3, dtype=torch.uint8))
 
 
 # -------------------------------------------------------------------------------------------- digits
@@ -182,6 +196,24 @@ def test_scores_know_digits_from_noise_and_one_class_from_ten():
     assert sevens.frechet > 20 * real.frechet and sevens.kernel > 10 * real.kernel
     noise = metrics.score_digits(torch.rand(2000, 1, 28, 28) * 2 - 1)
     assert noise.precision < 0.05 and noise.frechet > 20 * real.frechet
+
+
+def test_scores_of_digits_are_those_of_a_table_by_hand(monkeypatch):
+    """Of ten images the classifier is sure of two: at least 95 %, not more than half."""
+    surest = torch.tensor([0.99, 0.96, 0.94, 0.9, 0.8, 0.7, 0.6, 0.55, 0.51, 0.4])
+    probabilities = torch.zeros(10, 10)
+    for image, probability in enumerate(surest):
+        probabilities[image] = (1 - probability) / 9
+        probabilities[image, image // 5] = probability  # five zeros and five ones
+    real, fake = two_sets(20, 10)
+    monkeypatch.setattr(metrics, "read_digits", lambda images: classifiers.DigitReading(fake, probabilities))
+    monkeypatch.setattr(metrics, "_test_features", lambda: real)
+    scores = metrics.score_digits(torch.zeros(10, 1, 28, 28))
+    assert scores.sure == pytest.approx(0.2) and scores.effective_classes == pytest.approx(2)
+    oracle = prdc.compute_prdc(real.numpy(), fake.numpy(), nearest_k=3)
+    assert (scores.precision, scores.recall) == pytest.approx((oracle["precision"], oracle["recall"]))
+    assert scores.precision != scores.recall
+    assert str(scores).endswith("2.0 classes, 20% sure")
 
 
 def test_what_is_no_digit_is_refused():

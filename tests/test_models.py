@@ -30,6 +30,49 @@ def test_layers_are_those_of_the_lesson():
     assert sizes == [(784, 512), (512, 256), (256, 128), (128, 1)]
 
 
+@pytest.mark.parametrize(
+    ("make", "leaks"),
+    [
+        (models.mlp_generator, 3),
+        (models.mlp_discriminator, 3),
+        (models.conv_discriminator, 3),
+        (models.spectral_discriminator, 4),
+    ],
+)
+def test_every_leak_is_that_of_the_dcgan_paper(make, leaks):
+    slopes = [layer.negative_slope for layer in make() if isinstance(layer, nn.LeakyReLU)]
+    assert slopes == [0.2] * leaks
+
+
+class Witness(nn.Module):
+    """Notes in which mode it is asked, how many at a time and whether gradients are kept."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.seen = nn.Parameter(torch.ones(1)), []
+
+    def forward(self, inputs):
+        outputs = inputs * self.weight
+        self.seen.append((self.training, len(inputs), outputs.requires_grad))
+        return outputs
+
+
+@pytest.mark.parametrize("training_before", [True, False])
+def test_a_network_is_run_in_eval_mode_and_left_in_the_mode_it_was_in(training_before):
+    network, inputs = nn.Sequential(Witness()).train(training_before), torch.randn(7, 2)
+    assert torch.equal(models.run(network, inputs, chunk=3), inputs)
+    assert network[0].seen == [(False, 3, False), (False, 3, False), (False, 1, False)]
+    assert network.training is network[0].training is training_before
+
+
+@pytest.mark.parametrize("training_before", [True, False])
+def test_a_network_that_fails_is_left_in_the_mode_it_was_in(training_before):
+    network = nn.Sequential(nn.Linear(3, 3)).train(training_before)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        models.run(network, torch.randn(7, 2))
+    assert network.training is training_before
+
+
 @pytest.mark.parametrize("shape, start", [((1, 28, 28), 3), ((1, 32, 32), 4), ((3, 64, 64), 4), ((3, 45, 45), 2), ((1, 8, 8), 4)])
 def test_convolutional_shapes_and_ranges(shape, start):
     generator, discriminator = models.conv_generator(10, shape, 4), models.conv_discriminator(shape, 4)

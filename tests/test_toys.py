@@ -9,6 +9,7 @@ from scipy import stats
 
 from gan_lessons import toys
 
+BY_CHANCE = 1e-4  # of nine such tests on good samples, one in eleven hundred fails for a new generator of random numbers
 LINE = torch.linspace(-6, 6, 6001, dtype=torch.float64)
 ONE_D = {
     "bump": lambda: toys.bump(1.0, 0.5),
@@ -38,7 +39,7 @@ def test_samples_on_the_line_follow_the_density(name):
     assert torch.trapezoid(density, LINE).item() == pytest.approx(1, abs=1e-4)
     samples = distribution.sample((4000, 1))
     assert samples.shape == (4000, 1) and samples.device.type == toys.runtime.device().type
-    assert stats.kstest(samples.flatten().cpu().numpy(), cumulative(LINE, density)).pvalue > 0.01
+    assert stats.kstest(samples.flatten().cpu().numpy(), cumulative(LINE, density)).pvalue > BY_CHANCE
 
 
 @pytest.mark.parametrize("name", RINGS)
@@ -50,7 +51,7 @@ def test_samples_of_the_ring_follow_the_density(name):
     assert samples.shape == (4000, 2)
     for column, other in ((0, 1), (1, 0)):
         marginal = torch.trapezoid(density, axis.double(), dim=other)
-        assert stats.kstest(samples[:, column].numpy(), cumulative(axis.double(), marginal)).pvalue > 0.01
+        assert stats.kstest(samples[:, column].numpy(), cumulative(axis.double(), marginal)).pvalue > BY_CHANCE
 
 
 @pytest.mark.parametrize("name", RINGS)
@@ -61,7 +62,10 @@ def test_the_rings_radius_follows_the_density(name):
     points = radius[:, None, None] * torch.stack([angle.cos(), angle.sin()], dim=1)
     density = distribution.log_prob(points.to(toys.runtime.device())).exp().cpu().double().mean(dim=1)
     around = 2 * math.pi * radius.double() * density
-    assert stats.kstest(distribution.sample((4000,)).norm(dim=1).cpu().numpy(), cumulative(radius.double(), around)).pvalue > 0.01
+    assert (
+        stats.kstest(distribution.sample((4000,)).norm(dim=1).cpu().numpy(), cumulative(radius.double(), around)).pvalue
+        > BY_CHANCE
+    )
 
 
 def test_ring_centres_are_evenly_spaced_on_the_circle():
