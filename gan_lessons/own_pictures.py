@@ -109,7 +109,7 @@ def _progress(cache: Path, size: int) -> tuple[Reading, int]:
     """How far an earlier reading came: its account, and the number of files done; nothing if pixels were lost since."""
     if not cache.exists() or not cache.with_suffix(".json").exists():
         return Reading(), 0
-    state = json.loads(cache.with_suffix(".json").read_text())
+    state = json.loads(cache.with_suffix(".json").read_text(encoding="utf-8"))
     done = state.pop("done")
     reading = Reading(**state)
     complete = cache.stat().st_size >= reading.kept * 3 * size * size
