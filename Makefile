@@ -45,13 +45,13 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# make quick       the fast tests, in about a minute         (ARGS="-k losses" goes to pytest)
+# make quick       style, types and the fast tests, in about a minute    (ARGS="-k losses" goes to pytest)
 quick: lint
-	$(BIN)/python -m pytest -m "not slow and not browser" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow and not browser" $(or $(ARGS),--cov=gan_lessons)
 
 # make test        prove that everything works: style and types, all tests and how much they cover, all notebooks
 test: lint
-	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m pytest --cov=gan_lessons
 	$(BIN)/python tools/nbval.py
 
 # make record      run notebooks and keep their outputs      (ARGS="notebooks/04_mlp_gan.ipynb")

@@ -15,7 +15,7 @@ import nbformat
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = "gan-lessons"
 LEFT_OUT = ("notebooks/solutions/", "tests/", "tools/", "benchmarks/", "docs/", "CHANGELOG", "CITATION", "CONTRIBUTING", ".")
-KEPT = ("tools/uv", "tools/jupyterlab.json")  # `make lab` needs them
+KEPT = ("tools/uv", "tools/jupyterlab.json", "tools/lab.py")  # `make lab` needs them
 
 
 def names() -> list[str]:
