@@ -72,14 +72,14 @@ class Answer:
     """
 
     def __init__(self, function: Callable, returns_nothing: bool = False) -> None:
-        self._function, self._returns_nothing = function, returns_nothing
-        self.changed = False  # whether the last call changed a tensor or a list that it was given
+        self.function, self._returns_nothing = function, returns_nothing
+        self.changed: set[int] = set()  # which tensors and lists the last call changed, by their places among the arguments
         self.result: object = self
 
     def __call__(self, *arguments):
         given = _each_tensor(torch.clone, arguments)
-        self.result = self._function(*given)
-        self.changed = not _same(given, arguments)
+        self.result = self.function(*given)
+        self.changed = {place for place, parts in enumerate(zip(given, arguments)) if not _same(*parts)}
         if self.result is None and not self._returns_nothing:
             raise Hint("Your function returns nothing: is there a `return`?")
         _refuse_unfinished(self.result)
@@ -137,6 +137,8 @@ def described(value) -> str:
     """What an answer gave, in words: "a tensor of shape (3,)", "a tuple of 2", "the str 'G'"."""
     if value is None:
         return "None"
+    if isinstance(value, Answer):
+        return described(value.function)
     if isinstance(value, Tensor | numpy.ndarray):
         kind = "a tensor" if isinstance(value, Tensor) else "a numpy array"
         return f"{kind} of shape {tuple(value.shape)} and type {str(value.dtype).removeprefix('torch.')}"
