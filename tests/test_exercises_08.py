@@ -55,8 +55,8 @@ def copied(drawn, new_real):
 
 def by_a_mask(images, size):
     n, _, height, width = images.shape
-    rows, columns = torch.arange(height), torch.arange(width)
-    top, left = torch.randint(height - size + 1, (n, 1)), torch.randint(width - size + 1, (n, 1))
+    rows, columns = (torch.arange(side, device=images.device) for side in (height, width))
+    top, left = (torch.randint(side - size + 1, (n, 1), device=images.device) for side in (height, width))
     tall, wide = (rows >= top) & (rows < top + size), (columns >= left) & (columns < left + size)
     return images.masked_fill((tall[:, :, None] & wide[:, None])[:, None], 0)
 

@@ -6,6 +6,7 @@ import math
 import torch
 from torch import Tensor
 
+from gan_lessons import runtime
 from gan_lessons.exercises import Hint, described, exercise, number, refuse, tensor
 
 
@@ -49,7 +50,8 @@ def check_stretch(stretch) -> str:
 )
 def check_random_cover(random_cover) -> str:
     """random_cover(images, size): images N×C×H×W, each with a square of zeros at a random place of its own."""
-    images = (torch.rand(400, 3, 10, 12) + 1).requires_grad_()  # no pixel is grey
+    # No pixel is grey; and on a GPU if there is one, for there the lesson's images are.
+    images = (torch.rand(400, 3, 10, 12, device=runtime.device()) + 1).requires_grad_()
     covered = random_cover(images, 4)
     if not isinstance(covered, Tensor) or covered.shape != images.shape:
         raise Hint(f"The result should be a tensor of the images' shape, {tuple(images.shape)}, not {described(covered)}.")
@@ -57,11 +59,11 @@ def check_random_cover(random_cover) -> str:
         raise Hint("The images you were given have changed: the data set would fill with holes. Work on a clone.")
     if not covered.requires_grad:
         raise Hint("No gradient comes through, so G would learn nothing from D: no detach, no .data, no numpy.")
-    holes = _holes(tensor(covered), images.detach().double())
+    given = tensor(images)
+    holes = _holes(tensor(covered), given)
     _judge_shape(holes)
     _judge_places(holes)
-    again = _holes(tensor(random_cover(images, 4)), images.detach().double())
-    if torch.equal(holes, again):
+    if torch.equal(holes, _holes(tensor(random_cover(images, 4)), given)):
         raise Hint("A second call covers the same places as the first: draw them anew in each call, and leave the seed alone.")
     return "This is Cutout; in front of D, for reals and fakes alike, it is an augmentation as the shifts are."
 
