@@ -17,9 +17,8 @@ import numpy
 import torch
 from torch import Tensor
 
-failed_attempts: Counter[str] = (
-    Counter()
-)  # since the kernel started or the check last said "Right", a check's name to their number
+# By a check's name: the attempts that failed since the kernel started, or since the check last said "Right".
+failed_attempts: Counter[str] = Counter()
 
 
 class Hint(Exception):
@@ -55,7 +54,7 @@ def exercise(
             elif verdict.startswith("Not yet."):
                 failed_attempts[name] += 1
                 if failed_attempts[name] >= 2 and first_step:
-                    verdict += f" A first step: {first_step}"
+                    verdict += f"{'' if verdict[-1] in '.?!' else '.'} A first step: {first_step}"
             # JupyterLab breaks a line that is too long in the middle of a word.
             print(textwrap.fill(verdict, 90, break_long_words=False, break_on_hyphens=False))
 
@@ -167,7 +166,11 @@ def _verdict(judge: Callable[..., str], answer, question: str) -> str:
         stopped_with = f"stopped with {type(error).__name__}: {error}"
         if any(frame.f_code is Answer.__call__.__code__ for frame, _ in traceback.walk_tb(error.__traceback__)):
             return f"Not yet. Your code {stopped_with}"
-        what = f"Your function gave {described(answer.result)}" if isinstance(answer, Answer) else f"That is {described(answer)}"
+        what = (
+            f"Your function gave {described(answer.result)}"
+            if isinstance(answer, Answer)
+            else f"Your answer is {described(answer)}"
+        )
         return f"Not yet. {what}, and this is not the form that the exercise asks for; trying it out {stopped_with}"
 
 

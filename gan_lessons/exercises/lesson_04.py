@@ -29,7 +29,7 @@ def check_to_grey(to_grey) -> str:
                    "do not stretch each to its own darkest and brightest.")  # fmt: skip
     if (found - exact).abs().max() > 0.501:
         raise Hint(
-            "Some values are a whole grey step or nearly so beside the exact ones: round to the nearest, neither up nor down."
+            "Some grey values are more than half a step away from the exact ones: round to the nearest, neither up nor down."
         )
     return "All 256 grey values survive the way there and back."
 
