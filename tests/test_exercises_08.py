@@ -155,7 +155,7 @@ WRONG = [
     (lesson_08.check_stretch, lambda weights: sum(stretch([w]) for w in weights), "stretches multiply"),
     (lesson_08.check_stretch, lambda weights: max(stretch([w]) for w in weights), "the others stretches, too"),
     (lesson_08.check_stretch, lambda weights: stretch(weights) ** 2, "squares of singular values"),
-    (lesson_08.check_stretch, lambda weights: 1.0, "It is its largest singular value"),
+    (lesson_08.check_stretch, lambda weights: 1.0, "of one layer that value itself"),
     (lesson_08.check_stretch, lambda weights: stretch(weights) if len(weights) == 1 else 7.0, "product of the layers' largest"),
     (lesson_08.check_stretch, lambda weights: stretch([functools.reduce(lambda before, w: w @ before, weights)]), "the LeakyReLUs between"),
     (lesson_08.check_stretch, lambda weights: torch.linalg.svdvals(weights[0]), "One number is expected, not a tensor of shape (5,)"),

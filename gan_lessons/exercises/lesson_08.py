@@ -24,24 +24,26 @@ def check_stretch(stretch) -> str:
         if math.isclose(found, wanted, rel_tol=1e-3):
             continue
         where = f"For {len(weights)} {'matrix' if len(weights) == 1 else 'matrices'} you have {found:.3f}, the bound is {wanted:.3f}. "
-        # Of one matrix several mistakes give the right number, or that of another mistake.
-        several = {} if len(weights) == 1 else {
-            "One layer after the other: stretches multiply.": sum(largest),
-            "That is the largest of the layers alone; each of the others stretches, too.": max(largest),
-            "That is the stretch of the matrices' product; the LeakyReLUs between them can make it larger. Take each matrix by itself.":
-                torch.linalg.svdvals(torch.linalg.multi_dot(weights[::-1]))[0].item(),
-        }  # fmt: skip
-        mistakes = several | {
-            "That is the Frobenius norm, which holds too, but is larger than it need be: matrix_norm(W, ord=2).":
-                math.prod(torch.linalg.matrix_norm(weight).item() for weight in weights),
-            "That is its square: eigenvalues of WᵀW are squares of singular values.": wanted**2,
-        }  # fmt: skip
-        refuse(found, {where + hint: value for hint, value in mistakes.items()}, rtol=1e-3)
-        raise Hint(
-            where
-            + ("It is the product of the layers' largest singular values." if several else "It is its largest singular value.")
-        )
+        refuse(found, {where + hint: value for hint, value in _mistaken_stretches(weights, largest).items()}, rtol=1e-3)
+        raise Hint(where + "The bound is the product of the layers' largest singular values, of one layer that value itself.")
     return "With spectral normalisation every factor is 1, and so is the product, however many layers there are."
+
+
+def _mistaken_stretches(weights: list[Tensor], largest: list[float]) -> dict[str, float]:
+    mistakes = {
+        "That is the Frobenius norm, which holds too, but is larger than it need be: matrix_norm(W, ord=2).":
+            math.prod(torch.linalg.matrix_norm(weight).item() for weight in weights),
+        "That is its square: eigenvalues of WᵀW are squares of singular values.": math.prod(largest) ** 2,
+    }  # fmt: skip
+    if len(weights) == 1:  # the others are about what happens between layers
+        return mistakes
+    product = torch.linalg.multi_dot(weights[::-1])
+    return mistakes | {
+        "One layer after the other: stretches multiply.": sum(largest),
+        "That is the largest of the layers alone; each of the others stretches, too.": max(largest),
+        "That is the stretch of the matrices' product; the LeakyReLUs between them can make it larger. Take each matrix by itself.":
+            torch.linalg.svdvals(product)[0].item(),
+    }  # fmt: skip
 
 
 @exercise(

@@ -56,13 +56,7 @@ def _judge_point(point: Tensor, a: Tensor, b: Tensor, t: float) -> None:
 def check_tour(tour) -> str:
     """tour(codes, n): a closed tour on arcs, n codes for each arc, none twice."""
     codes = _codes(4, 2)
-    result = tensor(tour(codes, 5))
-    if result.dim() != 2 or result.shape[1] != 100:
-        raise Hint(f"The tour should be one tensor of shape 20×100, not {tuple(result.shape)}.")
-    if len(result) == 15:
-        raise Hint("There are 15 codes for 4 codes of 5: the arc from the last code back to the first is missing.")
-    if len(result) != 20:
-        raise Hint(f"4 arcs of 5 pictures are 20 codes, but there are {len(result)}.")
+    result = _twenty(tour(codes, 5))
     if ((result.roll(-1, 0) - result).norm(dim=1) < 1e-3).any():
         raise Hint("Two pictures in a row are the same: an arc must not end where the next begins, so t stops short of 1.")
     for i, code in enumerate(codes):
@@ -79,6 +73,18 @@ def check_tour(tour) -> str:
         row = int((~right).nonzero()[0])
         raise Hint(f"Row {row} should be slerp from code {row // 5} to code {(row // 5 + 1) % 4} at t = {row % 5}/5.")
     return "Twenty pictures, and the twenty-first is the first again."
+
+
+def _twenty(answer) -> Tensor:
+    """The answer as 20 codes; a Hint where it has another form."""
+    result = tensor(answer)
+    if result.dim() != 2 or result.shape[1] != 100:
+        raise Hint(f"The tour should be one tensor of shape 20×100, not {tuple(result.shape)}.")
+    if len(result) == 15:
+        raise Hint("There are 15 codes for 4 codes of 5: the arc from the last code back to the first is missing.")
+    if len(result) != 20:
+        raise Hint(f"4 arcs of 5 pictures are 20 codes, but there are {len(result)}.")
+    return result
 
 
 def _tour(codes: Tensor, way: latent.Way, step: int = 1) -> Tensor:
