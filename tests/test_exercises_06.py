@@ -81,7 +81,7 @@ CASES = [
     ("check_bells", lambda m, v, n, w: float((m - n) ** 2 + (math.sqrt(v) - math.sqrt(w)) ** 2), "Right. 3.5²"),
     (
         "check_bells",
-        lambda m, v, n, w: numpy.square(m - n).numpy() + numpy.square(numpy.sqrt(v) - numpy.sqrt(w)).numpy(),
+        lambda m, v, n, w: numpy.square((m - n).numpy()) + numpy.square(numpy.sqrt(v.numpy()) - numpy.sqrt(w.numpy())),
         "Right. 3.5²",
     ),
     ("check_bells", lambda m, v, n, w: (m - n).square_() + (v.sqrt_() - w.sqrt_()).square_(), "Right. 3.5²"),
