@@ -3,12 +3,17 @@ import signal
 import pytest
 import torch
 
-from gan_lessons import models
+from gan_lessons import exercises, models
 
 
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def first_attempt():
+    exercises.failed_attempts.clear()
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 
 import re
 
+import numpy
 import pytest
 import torch
-from torch.nn.functional import softplus
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from gan_lessons import toys
 from gan_lessons.exercises import lesson_03
@@ -148,9 +149,105 @@ def square(samples, centres, std):
     return ((samples[:, None] - centres).abs() <= 3 * std).all(dim=2).float().mean(dim=0)
 
 
+def d_by_torch(discriminator, optimizer, real, fake):
+    optimizer.zero_grad()
+    logits = discriminator(real), discriminator(fake.detach())
+    (
+        binary_cross_entropy_with_logits(logits[0], torch.ones_like(logits[0]))
+        + binary_cross_entropy_with_logits(logits[1], torch.zeros_like(logits[1]))
+    ).backward()
+    optimizer.step()
+
+
+def d_two_backwards(discriminator, optimizer, real, fake):
+    optimizer.zero_grad()
+    softplus(-discriminator(real)).mean().backward()
+    softplus(discriminator(fake.detach_())).mean().backward()
+    optimizer.step()
+    return 0.0
+
+
+def d_left_frozen(discriminator, optimizer, real, fake):
+    d_step()(discriminator, optimizer, real, fake)
+    discriminator.requires_grad_(False)
+
+
+def d_left_in_eval(discriminator, optimizer, real, fake):
+    discriminator.eval()
+    d_step()(discriminator, optimizer, real, fake)
+
+
+def g_left_in_eval(discriminator, optimizer, fake):
+    discriminator.eval()
+    g_step()(discriminator, optimizer, fake)
+
+
+def g_by_autograd(discriminator, optimizer, fake):
+    parameters = optimizer.param_groups[0]["params"]
+    for parameter, gradient in zip(parameters, torch.autograd.grad(softplus(-discriminator(fake)).mean(), parameters)):
+        parameter.grad = gradient
+    optimizer.step()
+
+
+def g_and_d_cleaned(discriminator, optimizer, fake):
+    g_step(freeze=False)(discriminator, optimizer, fake)
+    discriminator.zero_grad()
+
+
+def turn_detached(k, draw_real, draw_fake, update_discriminator, update_generator):
+    for _ in range(k):
+        fake = draw_fake()
+        update_discriminator(draw_real(), fake.detach())
+    update_generator(fake)
+    return fake
+
+
+def turn_not_called(k, draw_real, draw_fake, update_discriminator, update_generator):
+    update_discriminator(draw_real, draw_fake)
+
+
+def turn_old_result(k, draw_real, draw_fake, update_discriminator, update_generator):
+    turn_right(k, draw_real, draw_fake, update_discriminator, update_generator)
+    return draw_fake()
+
+
+def distances(samples, centres):
+    return (samples[:, None] - centres).square().sum(-1).sqrt()
+
+
+def modes_in_a_loop(samples, centres, std):
+    counts = [0] * len(centres)
+    for row in distances(samples.double(), centres.double()).tolist():
+        if min(row) <= 3 * std:
+            counts[row.index(min(row))] += 1
+    return sum(count >= 0.03 * len(samples) for count in counts)
+
+
+def modes_within(limit, distance=torch.cdist):
+    """A counter of modes for which near is closer than limit(std)."""
+
+    def count(samples, centres, std):
+        distance_, nearest = distance(samples, centres).min(dim=1)
+        near_ones = nearest[distance_ <= limit(std)]
+        return (torch.bincount(near_ones, minlength=len(centres)) / len(samples) >= 0.03).sum()
+
+    return count
+
+
+def samples_in_place(samples, centres, std):
+    samples.sub_(centres[0])
+    centres.sub_(centres[0].clone())
+    return modes_in_a_loop(samples, centres, std)
+
+
 CASES = [
     ("check_gradients", ["both", "D", "G", "error"], "Right. "),
     ("check_gradients", ("both", "D", "G", "error"), "Right. "),
+    ("check_gradients", ["Both", " d", "G ", "ERROR"], "Right. "),
+    ("check_gradients", numpy.array(["both", "D", "G", "error"]), "Right. "),
+    ("check_gradients", ["bth", "D", "G", "error"], "'bth' is none of the words"),
+    ("check_gradients", [1, "D", "G", "error"], "not the int 1"),
+    ("check_gradients", {"both", "D", "G", "error"}, "not with a set of 4"),
     ("check_gradients", ["G", "D", "G", "error"], "Program 1: nothing stops"),
     ("check_gradients", ["both", "both", "G", "error"], "Program 2: the fakes are detached"),
     ("check_gradients", ["both", "D", "both", "error"], "Program 3: a frozen D lets"),
@@ -159,6 +256,11 @@ CASES = [
     ("check_gradients", "both", "list of four"),
     ("check_gradients", ..., "Not attempted yet"),
     ("check_update_discriminator", d_step(), "Right. "),
+    ("check_update_discriminator", d_by_torch, "Right. "),
+    ("check_update_discriminator", d_two_backwards, "Right. "),
+    ("check_update_discriminator", d_left_frozen, "still frozen"),
+    ("check_update_discriminator", d_left_in_eval, "eval mode"),
+    ("check_update_discriminator", lambda *a: None, "optimizer that is handed in"),
     ("check_update_discriminator", d_step(detach=False), "leaked into G: detach was forgotten"),
     ("check_update_discriminator", d_step(sign=-1), "sign is flipped"),
     ("check_update_discriminator", d_step(real_sign=1, fake_sign=-1), "labels are exchanged"),
@@ -171,6 +273,10 @@ CASES = [
     ("check_update_discriminator", d_without_step, "D has not moved"),
     ("check_update_discriminator", lambda *a: ..., "Not attempted yet"),
     ("check_update_generator", g_step(), "Right. "),
+    ("check_update_generator", g_by_autograd, "Right. "),
+    ("check_update_generator", g_and_d_cleaned, "Right. "),
+    ("check_update_generator", g_left_in_eval, "eval mode"),
+    ("check_update_generator", lambda *a: None, "optimizer that is handed in"),
     ("check_update_generator", g_step(loss=lambda a: -softplus(a).mean()), "minimax loss"),
     ("check_update_generator", g_step(loss=lambda a: softplus(a).mean()), "G's label is 1"),
     ("check_update_generator", g_step(loss=lambda a: -softplus(-a).mean()), "sign is flipped"),
@@ -190,10 +296,25 @@ CASES = [
     ("check_turn", turn_same_fakes, "same fakes several times"),
     ("check_turn", turn_g_first, "G moved before D"),
     ("check_turn", turn_one_d_too_few, "should be 'DDDG'"),
-    ("check_turn", turn_no_result, "Return the batch of fakes"),
+    ("check_turn", turn_detached, "Right. "),
+    ("check_turn", turn_no_result, "is there a `return`"),
+    ("check_turn", turn_old_result, "Return the batch of fakes"),
+    ("check_turn", turn_not_called, "given a function in place of a batch"),
     ("check_turn", turn_swapped, "real batch first"),
     ("check_turn", lambda *a: ..., "Not attempted yet"),
     ("check_count_modes", toys.modes_covered, "Right. "),
+    ("check_count_modes", modes_in_a_loop, "Right. "),
+    ("check_count_modes", modes_within(lambda std: 3 * std), "Right. "),
+    ("check_count_modes", modes_within(lambda std: 3 * std, distances), "Right. "),
+    ("check_count_modes", samples_in_place, "Right. "),
+    ("check_count_modes", modes_within(lambda std: 3 * std, lambda s, c: torch.cdist(s, c).square()), "4 standard deviations"),
+    ("check_count_modes", modes_within(lambda std: 0.45), "4 standard deviations"),
+    ("check_count_modes", modes_within(lambda std: 0.3), "whatever std is"),
+    ("check_count_modes", modes_within(lambda std: 3 * std, lambda s, c: torch.cdist(s, c, p=1)), "not the sum"),
+    ("check_count_modes", lambda s, c, std: len(c), "without a sample"),
+    ("check_count_modes", lambda s, c, std: near(s, c, std).any(dim=1).sum(), "samples that are near"),
+    ("check_count_modes", lambda s, c, std: 0, "Centres lie at .* 50 at .* you found 0"),
+    ("check_count_modes", lambda s, c, std: (modes_in_a_loop(s, c, std),), "tuple of one"),
     ("check_count_modes", modes(nearest_anywhere), "far away from every centre"),
     ("check_count_modes", modes(every_near), "counted for two modes"),
     ("check_count_modes", modes(among_near), "divided by those that are near"),
@@ -201,7 +322,7 @@ CASES = [
     ("check_count_modes", lambda s, c, std: toys.modes_covered(s, c, std, within=1.0), "3 standard deviations, not one"),
     ("check_count_modes", lambda s, c, std: toys.modes_covered(s, c, std, least=1e-6), "at least 3 % are asked"),
     ("check_count_modes", lambda s, c, std: int((near(s, c, std).sum(dim=0) >= 30).sum()), "a share, not a number"),
-    ("check_count_modes", toys.mode_shares, "one number is asked for"),
+    ("check_count_modes", toys.mode_shares, "How many modes are covered"),
     ("check_count_modes", lambda *a: ..., "Not attempted yet"),
 ]
 
@@ -210,3 +331,12 @@ CASES = [
 def test_verdict(check, answer, says, verdict):
     getattr(lesson_03, check)(answer)
     assert re.search(says, verdict())
+
+
+CHECKS = ["check_gradients", "check_update_discriminator", "check_update_generator", "check_turn", "check_count_modes"]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_untouched_exercise_asks(check, verdict):
+    getattr(lesson_03, check)(...)
+    assert re.fullmatch(r"Not attempted yet\. [A-Z].*\?", verdict())

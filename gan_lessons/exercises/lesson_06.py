@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gan_lessons import classifiers, data, metrics, runtime
-from gan_lessons.exercises import Hint, exercise
+from gan_lessons.exercises import Hint, exercise, number, refuse, tensor, word
 
 MYSTERIES = {
     "A": {"Fréchet": 68, "precision": 0.89, "recall": 0.66, "classes": 7.1, "sure": 0.97, "copies": 0.07},
@@ -24,28 +24,16 @@ _REASONS = {
 }
 
 
-def _number(result) -> float:
-    """The answer as a float; a Hint where it is not one number."""
-    result = torch.as_tensor(result)
-    if result.numel() != 1:
-        raise Hint(f"The result has shape {tuple(result.shape)}; it should be one number.")
-    return result.item()
-
-
-def _refuse(found: float, mistakes: dict[str, float]) -> None:
-    """Raise the hint of the first mistake that gives this number."""
-    for hint, value in mistakes.items():
-        if math.isclose(found, value, rel_tol=1e-5, abs_tol=1e-6):
-            raise Hint(hint)
-
-
-@exercise("the square root of a variance is a standard deviation; with those, use the formula under “Two bells”.")
+@exercise(
+    "What does the formula under “Two bells” ask for, and what are you given instead?",
+    "the square root of a variance is a standard deviation; with those, use the formula under “Two bells”.",
+)
 def check_bells(bells) -> str:
     """bells(mean_1, variance_1, mean_2, variance_2): the Fréchet distance of two normal distributions."""
     arguments = [torch.tensor(value, dtype=torch.float64) for value in (1.0, 4.0, 4.5, 12.25)]
-    found = _number(bells(*arguments))
+    found = number(bells(*arguments))
     means, widths = 3.5**2, 1.5**2
-    _refuse(found, {
+    refuse(found, {
         "You subtracted the variances. The formula has standard deviations: take the root of each first.": means + 8.25**2,
         "You took the root of the difference. Take the root of each variance, then subtract, then square.": means + 8.25,
         "You added the standard deviations: then even equal bells would be far apart.": means + 5.5**2,
@@ -53,13 +41,16 @@ def check_bells(bells) -> str:
         "The difference of the means must be squared as well.": 3.5 + widths,
         "Only the means are there. Two bells in one place can still differ in width.": means,
         "Only the widths are there. Two bells of one width can still lie apart.": widths,
-    })  # fmt: skip
+    }, rtol=1e-5)  # fmt: skip
     if not math.isclose(found, means + widths, rel_tol=1e-5):
         raise Hint(f"For means 1 and 4.5 and variances 4 and 12.25 it should be {means + widths}, not {found:g}.")
     return "3.5² for the means, and 1.5² for standard deviations of 2 and 3.5."
 
 
-@exercise("the distances of all fakes to all reals are torch.cdist(fake, real); each real has its own radius, radii(real).")
+@exercise(
+    "Whose circles are they here, and of whom do you ask whether it has company?",
+    "the distances of all fakes to all reals are torch.cdist(fake, real); each real has its own radius, radii(real).",
+)
 def check_coverage(coverage) -> str:
     """coverage(real, fake): the share of reals whose circle, to their third neighbour, holds a fake."""
     random = torch.Generator().manual_seed(0)
@@ -67,8 +58,8 @@ def check_coverage(coverage) -> str:
     fake = torch.cat([torch.randn(15, 2, generator=random) * 0.6 + 0.5, torch.full((10, 2), 50.0)])
     inside = torch.cdist(fake, real) < _radii(real, 3)
     right = inside.any(dim=0).float().mean().item()
-    found = _number(coverage(real, fake))
-    _refuse(found, {
+    found = number(coverage(real, fake))
+    refuse(found, {
         "That is precision: the share of the fakes. Coverage is a share of the reals.": inside.any(dim=1).float().mean().item(),
         "That is recall: your circles are around the fakes. Draw them around the reals.": (
             torch.cdist(real, fake) < _radii(fake, 3)).any(dim=1).float().mean().item(),
@@ -87,7 +78,10 @@ def _radii(points: Tensor, neighbours: int) -> Tensor:
     return torch.cdist(points, points).sort(dim=1).values[:, neighbours]
 
 
-@exercise("write two loops, for down in (-1, 0, 1) and for right in (-1, 0, 1), and keep the smallest distance so far.")
+@exercise(
+    "How must a copy that was moved down and right be moved so that it fits again, and which of its distances gives it away?",
+    "write two loops, for down in (-1, 0, 1) and for right in (-1, 0, 1), and keep the smallest distance so far.",
+)
 def check_nearest_shifted(nearest_shifted) -> str:
     """nearest_shifted(images, pixels): for each image the distance to the nearest of the pixels, the best of nine shifts."""
     pixels = data.mnist().pixels[:60]
@@ -95,13 +89,14 @@ def check_nearest_shifted(nearest_shifted) -> str:
     moved = [data.to_floats(pixels[n : n + 1]).roll(shift, dims=(2, 3)) for n, shift in enumerate(shifts)]
     images = torch.cat([*moved, data.to_floats(data.mnist("test").pixels[:3])])
     found = nearest_shifted(images, pixels)
-    if isinstance(found, tuple):
+    if isinstance(found, tuple) and len(found) == 2:
         raise Hint("You returned a pair. nearest_neighbours gives distances and indices; only the distances are asked for.")
-    found = torch.as_tensor(found).to(images.device)
+    found = tensor(torch.as_tensor(found) if isinstance(found, list) else found)
     if found.shape != (len(images),):
         raise Hint(f"The result has shape {tuple(found.shape)}; {len(images)} images should give {len(images)} distances.")
-    every = torch.stack([metrics.nearest_neighbours(images.roll(shift, dims=(2, 3)), pixels)[0] for shift in shifts])
-    wrong = {
+    distances = [metrics.nearest_neighbours(images.roll(shift, dims=(2, 3)), pixels)[0] for shift in shifts]
+    every = torch.stack(distances).double().cpu()
+    mistakes = {
         "No image was moved: those are the distances as they are.": every[4],
         "That is the worst of the shifts. One that fits is enough to call it a copy: take the smallest.": every.max(dim=0).values,
         "That is the mean over the shifts. One that fits is enough: take the smallest.": every.mean(dim=0),
@@ -110,27 +105,33 @@ def check_nearest_shifted(nearest_shifted) -> str:
             every[[1, 3, 4, 5, 7]].min(dim=0).values),
         "The unmoved images are left out: 0 down and 0 right is one of the nine.": every[[0, 1, 2, 3, 5, 6, 7, 8]].min(dim=0).values,
     }  # fmt: skip
-    for hint, values in wrong.items():
-        if torch.allclose(found.float(), values, atol=2e-3):
-            raise Hint(hint)
-    if not torch.allclose(found.float(), every.min(dim=0).values, atol=2e-3):
+    refuse(found, mistakes, atol=2e-3)
+    if not torch.allclose(found, every.min(dim=0).values, atol=2e-3):
         raise Hint("Some distances are not the smallest over the nine shifts; use metrics.nearest_neighbours for each shift.")
     return "Nine copies caught, eight of them moved; three test digits left in peace."
 
 
-@exercise("ten test digits, one of each class, repeated: which ten are surely among the reals? Then make the copies differ.")
+@exercise(
+    "Which images lie so far inside the data that no circle misses them, and how few of them are enough?",
+    "ten test digits, one of each class, repeated: which ten are surely among the reals? Then make the copies differ.",
+)
 def check_swindle(swindle) -> str:
     """swindle: 2000 different images that all measures but recall and the distances praise."""
-    swindle = torch.as_tensor(swindle).to(runtime.device())
-    if tuple(swindle.shape) != (2000, 1, 28, 28):
-        raise Hint(f"Expected 2000 images, 2000×1×28×28, not {tuple(swindle.shape)}.")
-    different = len(data.to_pixels(swindle).flatten(1).unique(dim=0))
+    images = _images(swindle)
+    different = len(data.to_pixels(images).flatten(1).unique(dim=0))
     if different < 2000:
         raise Hint(f"Only {different} of the images are different: add noise too faint to see, and clamp to [-1, 1].")
-    reading, reference = (
-        classifiers.read_digits(swindle),
-        classifiers.read_digits(data.to_floats(data.mnist("test").pixels[1::5])),
-    )
+    _judge_scores(images)
+    near, _ = metrics.nearest_neighbours(images[::20], data.mnist().pixels)
+    if (near < 0.1).float().mean() > 0.2:
+        raise Hint("Your digits are copies from the training set, and the copies measure tells. Take them from the test set.")
+    return "Ten classes, sure, precise, not copied, and worthless: only recall and the two distances tell."
+
+
+def _judge_scores(images: Tensor) -> None:
+    """A Hint where the scores are not those of the swindle that is asked for."""
+    reading = classifiers.read_digits(images)
+    reference = classifiers.read_digits(data.to_floats(data.mnist("test").pixels[1::5]))
     surest, digit = reading.probabilities.max(dim=1)
     classes, sure = metrics.effective_classes(metrics.class_shares(digit)), (surest >= 0.95).float().mean().item()
     precision, recall = metrics.precision_recall(reference.features, reading.features)
@@ -144,21 +145,33 @@ def check_swindle(swindle) -> str:
         )
     if sure < 0.95:
         raise Hint(f"The classifier is sure of {sure:.0%} only: take clearer digits, or fainter noise.")
-    near, _ = metrics.nearest_neighbours(swindle[::20], data.mnist().pixels)
-    if (near < 0.1).float().mean() > 0.2:
-        raise Hint("Your digits are copies from the training set, and the copies measure tells. Take them from the test set.")
-    return "Ten classes, sure, precise, not copied, and worthless: only recall and the two distances tell."
 
 
-@exercise("begin with the number that is furthest from that of real digits, and ask which of the six could cause it.")
+def _images(answer) -> Tensor:
+    """The answer as 2000 images, floats in [-1, 1] with a dark background; a Hint where they are something else."""
+    images = tensor(answer, (2000, 1, 28, 28)).float()
+    low, high = images.min().item(), images.max().item()
+    if low >= 0 and high > 2:
+        raise Hint(
+            f"Your numbers go from {low:.0f} to {high:.0f}, as uint8 pixels do; data.to_floats makes floats in [-1, 1] of those."
+        )
+    if low < -1.0001 or high > 1.0001:
+        raise Hint(f"Your numbers go from {low:.2f} to {high:.2f}: clamp them to [-1, 1].")
+    if low >= 0:
+        raise Hint(f"Your numbers go from {low:.2f} to {high:.2f}, but images lie in [-1, 1]: black is -1, not 0.")
+    return images.to(runtime.device())
+
+
+@exercise(
+    "Which of the six kinds spoils which number, and leaves which as good as a real digit's?",
+    "begin with the number that is furthest from that of real digits, and ask which of the six could cause it.",
+)
 def check_mysteries(diagnosis) -> str:
     """diagnosis: a dict from the four letters to the names of the sets."""
     if not isinstance(diagnosis, dict) or set(diagnosis) != set(_DIAGNOSIS):
         raise Hint('Expected a dict with the four letters: {"A": "…", "B": "…", "C": "…", "D": "…"}.')
-    unknown = [name for name in diagnosis.values() if name not in _SET_NAMES]
-    if unknown:
-        raise Hint(f"{unknown[0]!r} is none of the six; they are {', '.join(_SET_NAMES)}.")
+    named = {letter: word(name, _SET_NAMES) for letter, name in diagnosis.items()}
     for letter, right in _DIAGNOSIS.items():
-        if diagnosis[letter] != right:
-            raise Hint(f"{letter} is not “{diagnosis[letter]}”. {_REASONS[letter]}")
+        if named[letter] != right:
+            raise Hint(f"{letter} is not “{named[letter]}”. {_REASONS[letter]}")
     return "Each of the four was praised by at least two measures, and given away by another."

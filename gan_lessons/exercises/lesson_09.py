@@ -1,127 +1,150 @@
 """The checks of lesson 09, latent space."""
 
 import torch
-from torch.nn.functional import cosine_similarity
+from torch import Tensor
+from torch.nn.functional import cosine_similarity, normalize
 
 from gan_lessons import latent
-from gan_lessons.exercises import Hint, exercise
+from gan_lessons.exercises import Hint, exercise, refuse, tensor
 
 
-def _codes(n: int, seed: int, size: int = 100) -> torch.Tensor:
+def _codes(n: int, seed: int, size: int = 100) -> Tensor:
     return torch.randn(n, size, generator=torch.Generator().manual_seed(seed))
 
 
-def _angle(a: torch.Tensor, b: torch.Tensor) -> float:
+def _angle(a: Tensor, b: Tensor) -> float:
     return cosine_similarity(a.double(), b.double(), dim=0).clamp(-1, 1).arccos().item()
 
 
-@exercise("divide a and b by their lengths, go from one to the other with slerp, and multiply by the length that t asks for.")
+@exercise(
+    "slerp mixes direction and length. How do you let each of the two go its own way, and put them together again?",
+    "divide a and b by their lengths, go from one to the other with slerp, and multiply by the length that t asks for.",
+)
 def check_arc(arc_between) -> str:
     """arc_between(a, b, t): the direction on the arc at even speed, the length evenly from |a| to |b|."""
-    a, b = _codes(2, 1)
-    a, b = 8 * a / a.norm(), 12 * b / b.norm()
-    whole = _angle(a, b)
-    for t in (0.0, 0.25, 0.5, 0.75, 1.0):
-        point = arc_between(a.clone(), b.clone(), t)
-        if not torch.is_tensor(point) or point.shape != a.shape:
-            raise Hint(f"The result should be a code of 100 numbers, not {getattr(point, 'shape', type(point).__name__)}.")
-        turned, wanted, length = _angle(a, point), 8 + 4 * t, point.norm().item()
-        if torch.allclose(point, a + t * (b - a), atol=1e-3) and 0 < t < 1:
-            raise Hint("That is the straight way, which passes through the inside of the shell.")
-        if abs(turned - (1 - t) * whole) < 1e-3 and abs(t - 0.5) > 0.1:
-            raise Hint("At t = 0 you are at b: a is the start, so its share falls as t grows.")
-        if torch.allclose(point, latent.slerp(a, b, t), atol=1e-3) and abs(length - wanted) > 1e-2:
-            raise Hint(f"That is slerp: from lengths 8 and 12 it gives {length:.2f} at t = {t}, where {wanted:.0f} is wanted.")
-        if abs(turned - t * whole) > 1e-3:
-            raise Hint(f"At t = {t} the direction has turned by {turned / whole:.2f} of the angle, not {t}: its speed is uneven.")
-        if abs(length - wanted) > 1e-3 * wanted:
-            raise Hint(f"From lengths 8 and 12, t = {t} should give a length of {wanted:.0f}; yours is {length:.2f}.")
+    a, b = normalize(_codes(2, 1), dim=1)
+    a, b = 8 * a, 12 * normalize(a + b, dim=0)  # far from a right angle
+    for t in (0.0, 1.0, 0.25, 0.5, 0.75):
+        _judge_point(tensor(arc_between(a, b, t), (100,)), a, b, t)
     return "A quarter of the time is a quarter of the angle, and the length grows evenly."
 
 
+def _judge_point(point: Tensor, a: Tensor, b: Tensor, t: float) -> None:
+    """A Hint where this is not the point at t between a of length 8 and b of length 12."""
+    whole, turned, left = _angle(a, b), _angle(a, point), _angle(point, b)
+    wanted, length = 8 + 4 * t, point.norm().item()
+    if t == 0 and left < 1e-3:
+        raise Hint("At t = 0 you are at b: a is the start, so its share falls as t grows.")
+    if 0 < t < 1:
+        refuse(point, {
+            "That is the straight way, which passes through the inside of the shell.": latent.lerp(a, b, t),
+            f"That is slerp: from lengths 8 and 12 it gives {length:.2f} at t = {t}, where {wanted:.0f} is wanted.": latent.slerp(a, b, t),
+        }, atol=1e-3)  # fmt: skip
+    if abs(turned - t * whole) > 1e-3:
+        raise Hint(f"At t = {t} the direction has turned by {turned / whole:.3f} of the angle between a and b, not by {t} of it.")
+    if abs(left - (1 - t) * whole) > 1e-3:
+        raise Hint(f"At t = {t} the direction has turned far enough, but not towards b: it leaves the arc.")
+    if abs(length - wanted) > 1e-3 * wanted:
+        raise Hint(f"From lengths 8 and 12, t = {t} should give a length of {wanted:.0f}; yours is {length:.2f}.")
+
+
 @exercise(
-    "for code i the next is code i + 1, after the last the first again; torch.arange(n) / n gives n values of t that stop short of 1."
+    "Which code follows the last one, and at which t must an arc stop so that no picture comes twice?",
+    "for code i the next is code i + 1, after the last the first again; picture j of an arc has t = j / n, "
+    "which stops short of 1 for j up to n - 1.",
 )
 def check_tour(tour) -> str:
     """tour(codes, n): a closed tour on arcs, n codes for each arc, none twice."""
     codes = _codes(4, 2)
-    result = tour(codes.clone(), 5)
-    if not torch.is_tensor(result) or result.dim() != 2 or result.shape[1] != 100:
-        raise Hint(f"The tour should be one tensor of shape 20×100, not {tuple(getattr(result, 'shape', ()))}.")
+    result = _twenty(tour(codes, 5))
+    if ((result.roll(-1, 0) - result).norm(dim=1) < 1e-3).any():
+        raise Hint("Two pictures in a row are the same: an arc must not end where the next begins, so t stops short of 1.")
+    for i, code in enumerate(codes):
+        if not torch.allclose(result[5 * i], code.double(), atol=1e-3):
+            raise Hint(f"Row {5 * i} should be code {i}.")
+    refuse(result, {
+        "That is the straight way, which passes through the inside of the shell: use slerp.": _tour(codes, latent.lerp),
+        "From each code you go to the one before it; go to the next one.": _tour(codes, latent.slerp, step=-1),
+    }, atol=1e-3)  # fmt: skip
+    right = torch.isclose(result, _tour(codes, latent.slerp), atol=1e-3).all(dim=1)
+    if right[:15].all() and not right.all():
+        raise Hint("The tour does not close: the last arc should lead from the last code back to the first.")
+    if not right.all():
+        row = int((~right).nonzero()[0])
+        raise Hint(f"Row {row} should be slerp from code {row // 5} to code {(row // 5 + 1) % 4} at t = {row % 5}/5.")
+    return "Twenty pictures, and the twenty-first is the first again."
+
+
+def _twenty(answer) -> Tensor:
+    """The answer as 20 codes; a Hint where it has another form."""
+    result = tensor(answer)
+    if result.dim() != 2 or result.shape[1] != 100:
+        raise Hint(f"The tour should be one tensor of shape 20×100, not {tuple(result.shape)}.")
     if len(result) == 15:
         raise Hint("There are 15 codes for 4 codes of 5: the arc from the last code back to the first is missing.")
     if len(result) != 20:
         raise Hint(f"4 arcs of 5 pictures are 20 codes, but there are {len(result)}.")
-    steps = (result.roll(-1, 0) - result).norm(dim=1)
-    if (steps < 1e-3).any():
-        raise Hint("Two pictures in a row are the same: an arc must not end where the next begins, so t stops short of 1.")
-    for i in range(4):
-        if not torch.allclose(result[5 * i], codes[i], atol=1e-3):
-            raise Hint(f"Row {5 * i} should be code {i}.")
-    expected = torch.cat([latent.slerp(codes[i], codes[(i + 1) % 4], torch.arange(5) / 5) for i in range(4)])
-    if torch.allclose(result[:15], expected[:15], atol=1e-3) and not torch.allclose(result, expected, atol=1e-3):
-        raise Hint("The tour does not close: the last arc should lead from the last code back to the first.")
-    if not torch.allclose(result, expected, atol=1e-3):
-        shortest = result.norm(dim=1).min().item()
-        what = "that is the straight way" if shortest < 8 else "the steps along an arc are not even"
-        raise Hint(f"The tour passes through all codes, but between them {what}: row 1 should be slerp at t = 1/5.")
-    return "Twenty pictures, and the twenty-first is the first again."
+    return result
+
+
+def _tour(codes: Tensor, way: latent.Way, step: int = 1) -> Tensor:
+    """Five points from each code towards the one that lies so many steps further, the first of them the code itself."""
+    return torch.cat([way(a, b, torch.arange(5) / 5) for a, b in zip(codes, codes.roll(-step, 0))]).double()
 
 
 @exercise(
-    "find vectors of length 1, at right angles to each other, that span the others (torch.linalg.qr), and take each one's share away."
+    "Taking one direction out puts some of another back. What must the directions be like for this not to happen?",
+    "find vectors of length 1, at right angles to each other, that span the others (torch.linalg.qr), and take each one's share away.",
 )
 def check_without(without_all) -> str:
     """without_all(direction, others): length 1, at right angles to each of the others."""
-    direction, *others = _codes(4, 3)
-    others = torch.stack([3 * others[0], others[1] + others[0], 0.5 * others[2] - others[1] + direction])
-    given = direction.clone(), others.clone()
-    result = without_all(direction, others)
-    if not torch.equal(direction, given[0]) or not torch.equal(others, given[1]):
+    direction, first, second, third = _codes(4, 3)
+    others = torch.stack([3 * first, second + first, 0.5 * third - second + direction])
+    result = tensor(without_all(direction, others), (100,))
+    if without_all.changed:
         raise Hint("The vectors that were given have changed; work on copies.")
-    if not torch.is_tensor(result) or result.shape != (100,):
-        raise Hint(f"The result should be a vector of 100 numbers, not {tuple(getattr(result, 'shape', ()))}.")
-    cosines = cosine_similarity(result[None], others).abs()
-    basis = torch.linalg.qr(others.T)[0]
-    expected = direction - basis @ (basis.T @ direction)
-    if cosines.max() > 1e-3:
-        single = without_all(direction, others[:1])
-        if cosine_similarity(single, others[0], dim=0).abs() > 1e-3:
+    left = cosine_similarity(result, others.double()).abs().max()
+    if left > 1e-3:
+        single = tensor(without_all(direction, others[:1]), (100,))
+        if cosine_similarity(single, others[0].double(), dim=0).abs() > 1e-3:
             raise Hint(
                 "It is not even at right angles to one: of v, take (u·v)/(v·v) · v away; the others need not have length 1."
             )
         raise Hint(
-            f"Each alone is taken out rightly, but a cosine of {cosines.max():.2f} is left: the others overlap, so that taking one out "
+            f"Each alone is taken out rightly, but a cosine of {left:.2f} is left: the others overlap, so that taking one out "
             "brings another back. Make them a basis at right angles first."
         )
-    if cosine_similarity(result, expected, dim=0) < 0.999:
+    basis = torch.linalg.qr(others.T)[0]
+    if cosine_similarity(result, (direction - basis @ (basis.T @ direction)).double(), dim=0) < 0.999:
         raise Hint("It is at right angles to the others, but no longer what is left of the direction: it points elsewhere.")
     if abs(result.norm().item() - 1) > 1e-3:
         raise Hint(f"Its length is {result.norm():.2f}; divide by it, so that a step of 3 is as long as with other directions.")
     return "At right angles to all of them, and as near to the old direction as that allows."
 
 
-@exercise("draw z, then while any number lies outside, draw only those anew: z[outside] = torch.randn(how many).")
+@exercise(
+    "Which numbers must be drawn again, and can you tell beforehand how often?",
+    "draw z, then while any number lies outside, draw only those anew: z[outside] = torch.randn(how many).",
+)
 def check_truncated(truncated) -> str:
     """truncated(n, latent_size, limit): normal numbers, those outside the limit drawn again."""
-    z = truncated(2000, 50, 0.8)
-    if not torch.is_tensor(z) or z.shape != (2000, 50):
-        raise Hint(f"The codes should be of shape 2000×50, not {tuple(getattr(z, 'shape', ()))}.")
-    if z.abs().max() > 0.8:
+    # Few enough for an answer that loops over them in Python, and many enough for what is said about their spread.
+    z, wider = (tensor(truncated(100, 50, limit), (100, 50)) for limit in (0.8, 1.5))
+    if z.abs().max() > 0.80001:
         raise Hint(
             f"One number is {z.abs().max():.2f}, outside the limit of 0.8. A number drawn anew may be outside again: repeat."
         )
-    if (z.abs() > 0.7999).float().mean() > 0.01:
+    if (z.abs() > 0.7999).double().mean() > 0.01:
         raise Hint("Many numbers lie exactly at the limit: they were cut off there. Draw them again instead.")
-    if (z == 0).float().mean() > 0.01:
+    if (z == 0).double().mean() > 0.01:
         raise Hint("Many numbers are exactly 0: those outside were wiped out. Draw them again instead.")
-    low, high = (truncated(2000, 50, limit).std().item() for limit in (0.8, 1.5))
-    # The standard deviations of a normal number within ±0.8 and ±1.5; of a uniform one they are 0.462 and 0.866.
-    if abs(low - 0.4424) > 0.008 or abs(high - 0.7426) > 0.012:
+    # The spreads of a normal number within ±0.8 and ±1.5. Those of a uniform one would be 0.462 and 0.866; a right answer's
+    # lie this far off less than once in a hundred million times.
+    if abs(z.std() - 0.4424) > 0.018 or abs(wider.std() - 0.7426) > 0.04:
         raise Hint(
-            f"Within ±1.5 the spread should be 0.74, and yours is {high:.2f}: draw from the normal distribution and do not "
-            "scale, so that small numbers stay as they were drawn."
+            f"Within ±0.8 the spread should be 0.44, and yours is {z.std():.2f}; within ±1.5 it should be 0.74, and yours is "
+            f"{wider.std():.2f}: draw from the normal distribution and do not scale, so that small numbers stay as they were drawn."
         )
-    if torch.equal(truncated(2, 50, 0.8), truncated(2, 50, 0.8)):
+    if torch.equal(tensor(truncated(2, 50, 0.8)), tensor(truncated(2, 50, 0.8))):
         raise Hint("Two calls give the same codes: leave the seed alone.")
-    return f"All within the limit, and nothing piles up at it. With 0.8 a z of 100 numbers is only {10 * low:.1f} long: that is the price."
+    return "All within the limit, and nothing piles up at it. With 0.8 a z of 100 numbers is only 4.4 long: that is the price."
