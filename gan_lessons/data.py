@@ -139,8 +139,8 @@ def _from_palettes(palettes: numpy.ndarray, indices: numpy.ndarray) -> numpy.nda
 
 def _halved(pixels: numpy.ndarray) -> numpy.ndarray:
     """Pixels N×C×H×W at half the height and width: the means of 2×2, rounded, a half upwards."""
-    corners = [pixels[..., i::2, j::2].astype(numpy.uint16) for i in (0, 1) for j in (0, 1)]
-    return ((sum(corners) + 2) // 4).astype(numpy.uint8)
+    corners = numpy.stack([pixels[..., i::2, j::2] for i in (0, 1) for j in (0, 1)])
+    return ((corners.sum(axis=0, dtype=numpy.uint16) + 2) // 4).astype(numpy.uint8)
 
 
 def torchvision_images(dataset: type, split: str = "train") -> Images:

@@ -32,7 +32,9 @@ def device() -> torch.device:
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     kind = os.environ.get("GAN_LESSONS_DEVICE", "").strip().lower() or next((kind for kind in there if there[kind]), "cpu")
     if kind not in ("cpu", *there):
-        raise ValueError(f"GAN_LESSONS_DEVICE is {os.environ['GAN_LESSONS_DEVICE']!r}; it chooses cpu, cuda or mps, or stays unset.")
+        raise ValueError(
+            f"GAN_LESSONS_DEVICE is {os.environ['GAN_LESSONS_DEVICE']!r}; it chooses cpu, cuda or mps, or stays unset."
+        )
     if kind != "cpu":
         reason = _why_not(kind) if there[kind] else "torch finds none on this machine"
         if reason:
@@ -65,8 +67,7 @@ def device_name() -> str:
 def report() -> str:
     """One line: the versions that matter and the device."""
     return (
-        f"Python {platform.python_version()} · torch {torch.__version__} · "
-        f"torchvision {version('torchvision')} · {device_name()}"
+        f"Python {platform.python_version()} · torch {torch.__version__} · torchvision {version('torchvision')} · {device_name()}"
     )
 
 

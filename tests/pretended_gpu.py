@@ -17,7 +17,16 @@ from torch.overrides import TorchFunctionMode
 
 MOVES = ("to", "cpu", "cuda", "mps")
 # These copy from one device to the other, or only look at a shape or a type.
-MAY_MIX = ("copy_", "__set__", "__deepcopy__", "_has_compatible_shallow_copy_type", "expand_as", "view_as", "reshape_as", "type_as")
+MAY_MIX = (
+    "copy_",
+    "__set__",
+    "__deepcopy__",
+    "_has_compatible_shallow_copy_type",
+    "expand_as",
+    "view_as",
+    "reshape_as",
+    "type_as",
+)
 DOUBLE = (torch.float64, torch.complex128)
 
 
@@ -40,6 +49,19 @@ def tensors_in(thing) -> list[Tensor]:
     elif not isinstance(thing, (list, tuple)):
         return []
     return [tensor for part in thing for tensor in tensors_in(part)]
+
+
+class Generator(torch.Generator):
+    """A generator of the CPU that calls itself one of the device it was asked for."""
+
+    def __new__(cls, device="cpu"):
+        generator = super().__new__(cls)
+        generator.pretended = torch.device(device)
+        return generator
+
+    @property
+    def device(self) -> torch.device:
+        return self.pretended
 
 
 class PretendedGPU(TorchFunctionMode):
@@ -139,6 +161,7 @@ def install(kind: str) -> PretendedGPU:
     module.set_rng_state = module.manual_seed = module.manual_seed_all = module.synchronize = lambda *ignored: None
     for check in ("_accelerator_graph_capture_health_check", "_cuda_graph_capture_health_check"):
         setattr(torch.optim.Optimizer, check, lambda optimizer: None)
+    torch.Generator = Generator
     make = Tensor._make_subclass  # parameters are made by it, past every mode
 
     @functools.wraps(make)

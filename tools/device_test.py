@@ -113,8 +113,8 @@ def main() -> int:
     if options.here:
         print(json.dumps(run(notebooks[0], options.kinds[0], options.turns)))
         return 0
-    # A list, so that every notebook is run.
-    return 0 if all([compare(path, options.kinds, options.turns) for path in notebooks]) else 1
+    verdicts = [compare(path, options.kinds, options.turns) for path in notebooks]
+    return 0 if all(verdicts) else 1
 
 
 if __name__ == "__main__":
