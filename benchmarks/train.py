@@ -133,8 +133,9 @@ def turn_flops(recipe: Recipe, digits: data.Images) -> int:
 
 
 def synchronise() -> None:
-    if runtime.device().type == "cuda":
-        torch.cuda.synchronize()
+    """Wait until the device has done what it was given; a CPU has."""
+    if runtime.device().type != "cpu":
+        torch.get_device_module(runtime.device()).synchronize()
 
 
 def peak_flops(size: int = 2048, repeats: int = 10) -> float:

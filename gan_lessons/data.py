@@ -9,7 +9,6 @@ from urllib.error import URLError
 
 import numpy
 import torch
-import torchvision
 from torch import Tensor
 
 from gan_lessons import bundle, runtime
@@ -18,7 +17,7 @@ TEST_FACES = 1000
 MNIST_PARTS = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # == of tensors gives tensors, so sets are equal only where they are the same
 class _Pixels:
     pixels: Tensor
 
@@ -35,7 +34,7 @@ class _Pixels:
         return to_floats(self.pixels[torch.randint(len(self.pixels), (n,), device=self.pixels.device)])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Images(_Pixels):
     """An image set: `pixels`, uint8 N×C×H×W in 0…255, `labels`, int64 N, and the names of the `classes`."""
 
@@ -50,7 +49,7 @@ class Images(_Pixels):
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Faces(_Pixels):
     """A set of faces: `pixels`, uint8 N×3×H×W in 0…255, and `attributes`, for each name a list of N values in words."""
 
@@ -79,6 +78,9 @@ def to_pixels(images: Tensor) -> Tensor:
 
 
 def _check_pixels(pixels: Tensor) -> None:
+    if not isinstance(pixels, Tensor):
+        kind = f"{type(pixels).__module__}.{type(pixels).__name__}"
+        raise TypeError(f"Expected a tensor of uint8 pixels in 0…255, got a {kind}; torch.as_tensor(pixels) makes one.")
     if pixels.dtype != torch.uint8:
         raise TypeError(
             f"Expected uint8 pixels in 0…255, got {pixels.dtype}; floats in [-1, 1] become pixels with data.to_pixels."
@@ -93,6 +95,8 @@ def mnist(split: str = "train") -> Images:
     Unpacked once, into the checkout or, where that is read-only, into a cache folder; checked at every use.
     Raises FileNotFoundError or ValueError, with the way to restore it, for a missing or damaged file.
     """
+    import torchvision  # here, since it takes a second that panels of sliders can do without
+
     _check_split(split)
     # torchvision wants all four files in place, whichever split it is asked for.
     root = bundle.unpacked([f"MNIST/raw/{part}-ubyte" for part in MNIST_PARTS])
@@ -135,8 +139,8 @@ def _from_palettes(palettes: numpy.ndarray, indices: numpy.ndarray) -> numpy.nda
 
 def _halved(pixels: numpy.ndarray) -> numpy.ndarray:
     """Pixels N×C×H×W at half the height and width: the means of 2×2, rounded, a half upwards."""
-    corners = [pixels[..., i::2, j::2].astype(numpy.uint16) for i in (0, 1) for j in (0, 1)]
-    return ((sum(corners) + 2) // 4).astype(numpy.uint8)
+    corners = numpy.stack([pixels[..., i::2, j::2] for i in (0, 1) for j in (0, 1)])
+    return ((corners.sum(axis=0, dtype=numpy.uint16) + 2) // 4).astype(numpy.uint8)
 
 
 def torchvision_images(dataset: type, split: str = "train") -> Images:
@@ -147,7 +151,7 @@ def torchvision_images(dataset: type, split: str = "train") -> Images:
     """
     _check_split(split)
     try:
-        return _images(dataset(runtime.cache_folder(), train=split == "train", download=True))
+        downloaded = dataset(runtime.cache_folder(), train=split == "train", download=True)
     except (URLError, RuntimeError, ConnectionError) as error:
         reason = " ".join(str(error).split())
         raise ConnectionError(
@@ -155,6 +159,7 @@ def torchvision_images(dataset: type, split: str = "train") -> Images:
             f"Run this once with a network, or put torchvision's files into {runtime.cache_folder() / dataset.__name__}; "
             "the digits of data.mnist() need no network."
         ) from error
+    return _images(downloaded)
 
 
 def _check_split(split: str) -> None:

@@ -92,10 +92,11 @@ def principal_directions(generator: nn.Module, n: int) -> Tensor:
     if not 1 <= n <= weight.shape[1]:
         raise ValueError(f"z has {weight.shape[1]} dimensions, so there are 1 to {weight.shape[1]} directions, not {n}.")
     # Eigenvectors of the small square matrix: all latent_size of them, even where the layer has fewer outputs.
-    _, vectors = torch.linalg.eigh(weight.double().T @ weight.double())
+    matrix = weight.cpu().double()  # mps knows no double precision
+    _, vectors = torch.linalg.eigh(matrix.T @ matrix)
     directions = vectors.T.flip(0)[:n]
     largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
-    return (directions * largest.sign()).to(weight.dtype)
+    return (directions * largest.sign()).to(weight)
 
 
 def mean_direction(z: Tensor, has: Tensor) -> Tensor:

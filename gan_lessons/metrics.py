@@ -115,7 +115,7 @@ def effective_classes(shares: Tensor) -> float:
     """exp(entropy) of shares that add up to 1: how many equally frequent classes would be as varied, from 1 to K."""
     if shares.dim() != 1 or shares.min() < 0 or not math.isclose(shares.sum().item(), 1, abs_tol=1e-4):
         raise ValueError(f"Expected shares of shape K, none below 0, that add up to 1; they add up to {shares.sum().item():g}.")
-    return torch.special.entr(shares.double()).sum().exp().item()
+    return torch.special.entr(shares.cpu().double()).sum().exp().item()
 
 
 # -------------------------------------------------------------------------------------- nearest neighbours

@@ -6,12 +6,15 @@ import platform
 import random
 import tempfile
 import warnings
+from contextlib import AbstractContextManager
+from importlib.metadata import version  # importing torchvision itself takes longer than a panel of sliders
 from pathlib import Path
 from typing import Self
+from uuid import uuid4
 
 import numpy
+import platformdirs
 import torch
-import torchvision
 
 from gan_lessons import neighbours
 
@@ -22,22 +25,32 @@ neighbours.attend()  # every lesson imports this module, by whatever door it com
 def device() -> torch.device:
     """The device everything runs on: a CUDA GPU, an Apple GPU (mps) or the CPU, the first that works.
 
-    A GPU that is there but cannot be used gives a warning of one sentence, and the CPU.
+    The environment variable GAN_LESSONS_DEVICE (cpu, cuda or mps) chooses one, if it is set before the first question.
+    A GPU that is there, or chosen, but cannot be used gives a warning of one sentence, and the CPU.
+    Raises ValueError for another word in the variable.
     """
-    if torch.cuda.is_available():
-        candidate = torch.device("cuda")
-    elif torch.backends.mps.is_available():
-        candidate = torch.device("mps")
-    else:
-        return torch.device("cpu")
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    kind = os.environ.get("GAN_LESSONS_DEVICE", "").strip().lower() or next((kind for kind in there if there[kind]), "cpu")
+    if kind not in ("cpu", *there):
+        raise ValueError(
+            f"GAN_LESSONS_DEVICE is {os.environ['GAN_LESSONS_DEVICE']!r}; it chooses cpu, cuda or mps, or stays unset."
+        )
+    if kind != "cpu":
+        reason = _why_not(kind) if there[kind] else "torch finds none on this machine"
+        if reason:
+            warnings.warn(f"The {kind} GPU cannot be used ({reason}), so the CPU does the work.", stacklevel=2)
+            kind = "cpu"
+    return torch.device(kind)
+
+
+def _why_not(kind: str) -> str:
+    """The reason why this kind of device fails, in a line; nothing where it works."""
     try:
         # A driver may list a GPU for which this torch has no code: only using it tells.
-        torch.ones(2, 2, device=candidate).mm(torch.ones(2, 2, device=candidate)).sum().item()
+        torch.ones(2, 2, device=kind).mm(torch.ones(2, 2, device=kind)).sum().item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        warnings.warn(f"The {candidate.type} GPU cannot be used ({reason}), so the CPU does the work.", stacklevel=2)
-        return torch.device("cpu")
-    return candidate
+        return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return ""
 
 
 def device_name() -> str:
@@ -54,8 +67,7 @@ def device_name() -> str:
 def report() -> str:
     """One line: the versions that matter and the device."""
     return (
-        f"Python {platform.python_version()} · torch {torch.__version__} · "
-        f"torchvision {torchvision.__version__} · {device_name()}"
+        f"Python {platform.python_version()} · torch {torch.__version__} · torchvision {version('torchvision')} · {device_name()}"
     )
 
 
@@ -71,24 +83,36 @@ class RandomStream:
 
     Inside `with stream:` the ordinary functions (`torch.randn`, dropout, …) draw from this stream, and
     outside it from the global one: neither disturbs the other. A fresh stream gives the same numbers
-    as `torch.manual_seed(seed)` does.
+    as `torch.manual_seed(seed)` does. torch has one set of random numbers for all threads: what another
+    thread draws meanwhile, it draws from this stream; a callback that needs random numbers while a game is
+    played takes them from a `torch.Generator` of its own.
+
+    Raises RuntimeError where the stream is entered a second time before it is left.
     """
 
     def __init__(self, seed: int):
-        outside = _random_states()
-        torch.manual_seed(seed)
-        self._states = _random_states()
-        _set_random_states(outside)
+        self._outside: AbstractContextManager | None = None
+        with _global_state_kept():
+            torch.manual_seed(seed)
+            self._states = _random_states()
 
     def __enter__(self) -> Self:
-        self._outside = _random_states()
+        if self._outside is not None:
+            raise RuntimeError(
+                "This random stream is in use already: entered a second time it would repeat its numbers. Make a stream of "
+                "another seed for what is drawn inside; a game is not to be played from within its own draw."
+            )
+        self._outside = _global_state_kept()
+        self._outside.__enter__()
         _set_random_states(self._states)
         return self
 
     def __exit__(self, exception_type, *exception) -> None:
         if exception_type is None:  # what failed is to be repeated with the same numbers
             self._states = _random_states()
-        _set_random_states(self._outside)
+        outside, self._outside = self._outside, None
+        if outside is not None:
+            outside.__exit__(None, None, None)
 
     def state(self) -> dict[str, torch.Tensor]:
         """The stream's state: one uint8 tensor for each kind of device in use, by its name."""
@@ -99,42 +123,54 @@ class RandomStream:
         self._states.update({kind: state.clone() for kind, state in states.items() if kind in self._states})
 
 
+def _global_state_kept() -> AbstractContextManager:
+    """A block after which torch's global random numbers, on the CPU and on the device, go on where they were."""
+    kind = device().type
+    return torch.random.fork_rng([] if kind == "cpu" else [kind], device_type=kind)
+
+
 def _random_states() -> dict[str, torch.Tensor]:
-    states = {"cpu": torch.get_rng_state()}
-    if device().type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state()
-    elif device().type == "mps":
-        states["mps"] = torch.mps.get_rng_state()
-    return states
+    kind, states = device().type, {"cpu": torch.get_rng_state()}
+    return states if kind == "cpu" else states | {kind: torch.get_device_module(kind).get_rng_state()}
 
 
 def _set_random_states(states: dict[str, torch.Tensor]) -> None:
     torch.set_rng_state(states["cpu"])
-    if "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"])
-    if "mps" in states:
-        torch.mps.set_rng_state(states["mps"])
+    for kind in states.keys() - {"cpu"}:
+        torch.get_device_module(kind).set_rng_state(states[kind])
 
 
 def write_whole(path: str | Path, content: bytes) -> None:
     """Write a file whole or not at all: readers see the old content or the new, never a part.
 
-    Missing folders are made. Raises OSError where the folder cannot be written to.
+    Missing folders are made; who may read the file is what the umask says. Raises OSError where the folder cannot be
+    written to, and PermissionError, with the way out, where another program keeps the old file open (on Windows).
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The same folder, so that the rename stays within one file system and is atomic.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # The same folder, so that the rename stays within one file system and is atomic. Its name is nobody else's, and
+    # unlike those of tempfile, which only the owner may read, open() makes it with the umask.
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        _replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    try:
+        os.replace(temporary, path)
+    except PermissionError as error:
+        if os.name != "nt":
+            raise
+        raise PermissionError(
+            error.errno, "The file cannot be replaced, since a program has it open: close it there, and try again", str(path)
+        ) from error
 
 
 def writable(folder: Path) -> bool:
@@ -148,9 +184,18 @@ def writable(folder: Path) -> bool:
 
 
 def cache_folder() -> Path:
-    """Where files go that do not belong into the checkout: $XDG_CACHE_HOME, ~/.cache or the temporary folder."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return _first_writable(base / "gan_lessons", Path(tempfile.gettempdir()) / "gan_lessons")
+    """Where files go that do not belong into the checkout: $XDG_CACHE_HOME, else what the system has for it.
+
+    Where that cannot be written to, or there is no home, it is a folder in the temporary folder. Raises PermissionError
+    where that cannot be written to either.
+    """
+    chosen = os.environ.get("XDG_CACHE_HOME")
+    base = Path(chosen) / "gan_lessons" if chosen else platformdirs.user_cache_path("gan_lessons", appauthor=False)
+    # Without a home a path begins with ~, which would become a folder of that name.
+    usual = [base] if base.is_absolute() else []
+    # By the user's number, since all share the temporary folder, and in a container a user need not have a name.
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
+    return _first_writable(*usual, Path(tempfile.gettempdir()) / f"gan_lessons-{user}")
 
 
 def runs_folder() -> Path:

@@ -1,9 +1,13 @@
+import os
 import signal
 
 import pytest
 import torch
 
 from gan_lessons import exercises, models
+
+# Tests draw on the CPU and compare bit for bit, so they keep to it whatever the machine has; test_devices.py is about the others.
+os.environ["GAN_LESSONS_DEVICE"] = "cpu"
 
 
 @pytest.fixture(autouse=True)

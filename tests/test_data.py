@@ -114,6 +114,19 @@ def test_wrong_pixels_are_refused_at_the_door(pixels, error, says):
         data.Images(pixels, torch.zeros(len(pixels)), ())
 
 
+@pytest.mark.parametrize("make", [lambda p: data.Faces(p, {}), lambda p: data.Images(p, torch.zeros(2), ()), data.to_floats])
+def test_what_is_no_tensor_is_told_how_to_become_one(make):
+    with pytest.raises(TypeError, match=r"Expected a tensor of uint8 pixels .* got a numpy.ndarray; torch.as_tensor\(pixels\)"):
+        make(torch.zeros(2, 1, 4, 4, dtype=torch.uint8).numpy())
+
+
+def test_sets_are_equal_where_they_are_the_same():
+    pixels = torch.zeros(2, 1, 4, 4, dtype=torch.uint8)
+    for make in (lambda: data.Faces(pixels, {"hair": ["long", "short"]}), lambda: data.Images(pixels, torch.zeros(2), ())):
+        one, other = make(), make()
+        assert one in [one] and one != other and len({one, other, one}) == 2
+
+
 def test_other_wrong_input_is_refused():
     pixels = torch.zeros(3, 1, 4, 4, dtype=torch.uint8)
     with pytest.raises(ValueError, match=r"3 images but labels of shape \(2,\)"):
@@ -139,6 +152,25 @@ def test_damaged_unpacked_file_is_unpacked_again(own_bundle):
     data.mnist("test")
     (own_bundle / RAW).write_bytes(b"damaged")
     assert len(data.mnist("train")) == 60_000
+
+
+def test_a_file_that_changes_while_python_runs_is_noticed(own_bundle):
+    data.mnist("test")
+    path = own_bundle / f"{RAW}.gz"
+    content = bytearray(path.read_bytes())
+    content[5000] ^= 1
+    path.write_bytes(content)  # as long as it was
+    with pytest.raises(ValueError, match="train-images-idx3-ubyte.gz is damaged"):
+        data.mnist("test")
+
+
+def test_files_are_hashed_once_a_process(own_bundle, monkeypatch):
+    data.mnist("test")
+    data.mnist("test")  # what was unpacked is looked at here for the first time
+    hashed = []
+    monkeypatch.setattr(bundle.hashlib, "sha256", hashed.append)
+    data.mnist("train")
+    assert hashed == []
 
 
 @pytest.mark.parametrize("damage", [b"", b"no gzip at all", "truncated", "one bit"])
@@ -179,6 +211,21 @@ def test_no_network_is_said_plainly(tmp_path, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     with pytest.raises(ConnectionError, match=r"FashionMNIST is not on this machine .* Run this once with a network"):
         data.torchvision_images(torchvision.datasets.FashionMNIST)
+
+
+def test_only_a_download_that_failed_is_called_so(monkeypatch):
+    class Downloaded:
+        classes, targets, data = ["cat"], [0], torch.zeros(1, 4, 4, dtype=torch.uint8)
+
+        def __init__(self, root, train, download):
+            pass
+
+    def full(*arguments):
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(data, "_images", full)
+    with pytest.raises(RuntimeError, match="^CUDA out of memory$"):
+        data.torchvision_images(Downloaded)
 
 
 def test_downloaded_colour_images_get_their_channels_first(tmp_path, monkeypatch):

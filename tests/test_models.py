@@ -154,6 +154,14 @@ def test_random_shift_moves_each_image_by_its_own_whole_number_of_pixels():
     assert shift.eval()(images) is images
 
 
+def test_networks_within_networks_begin_as_dcgan_says_too():
+    inner = nn.Sequential(nn.ConvTranspose2d(20, 40, 4), nn.BatchNorm2d(40))
+    network = nn.Sequential(nn.Unflatten(1, (20, 1, 1)), nn.ModuleDict({"deep": inner})["deep"], nn.Tanh())
+    assert models.initialise(network) is network
+    assert 0.018 < inner[0].weight.std() < 0.022  # torch's own would be 0.03
+    assert 0.98 < inner[1].weight.mean() < 1.02 and 0.01 < inner[1].weight.std() < 0.03
+
+
 def test_gradients_come_back_through_a_random_shift():
     torch.manual_seed(0)
     images = torch.randn(3, 1, 8, 8, requires_grad=True)
