@@ -68,7 +68,8 @@ def _check_file(path: Path, wanted: str) -> None:
     if found is None:
         raise FileNotFoundError(f"{name} is missing. {way_out}")
     if found != wanted:
-        raise ValueError(f"{name} is damaged (its SHA-256 is {found[:12]}…, not {wanted[:12]}…). {way_out}")
+        # Delete it first: git leaves alone what differs in nothing but line ends.
+        raise ValueError(f"{name} is damaged (its SHA-256 is {found[:12]}…, not {wanted[:12]}…): delete it. {way_out}")
 
 
 def checksums() -> dict[str, str]:
