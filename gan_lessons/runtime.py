@@ -166,7 +166,7 @@ def _replace(temporary: Path, path: Path) -> None:
     try:
         os.replace(temporary, path)
     except PermissionError as error:
-        if os.name != "nt":
+        if not hasattr(error, "winerror"):  # which only Windows gives an error
             raise
         raise PermissionError(
             error.errno, "The file cannot be replaced, since a program has it open: close it there, and try again", str(path)

@@ -184,17 +184,22 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
     assert [path.name for path in tmp_path.iterdir()] == ["file"] and (tmp_path / "file").read_bytes() == b"old"
 
 
-def test_a_file_that_windows_holds_is_named_with_the_way_out(tmp_path, monkeypatch):
-    def refuse(*arguments):
-        raise PermissionError(13, "Access is denied")
+@pytest.mark.parametrize(
+    ("on_windows", "says"), [(True, "a program has it open: close it there, and try again"), (False, "denied")]
+)
+def test_a_file_that_windows_holds_is_named_with_the_way_out(tmp_path, monkeypatch, on_windows, says):
+    error = PermissionError(13, "Access is denied")
+    if on_windows:
+        error.winerror = 5
 
-    path = tmp_path / "file"
+    def refuse(*arguments):
+        raise error
+
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(PermissionError, match="Access is denied"):
-        runtime.write_whole(path, b"new")
-    monkeypatch.setattr(runtime.os, "name", "nt")
-    with pytest.raises(PermissionError, match="a program has it open: close it there, and try again.*file"):
-        runtime._replace(path, path)
+    with pytest.raises(PermissionError, match=says) as raised:
+        runtime.write_whole(tmp_path / "file", b"new")
+    assert raised.value.filename == (str(tmp_path / "file") if on_windows else None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_cache_is_where_the_variable_says(tmp_path, monkeypatch):
