@@ -1,4 +1,5 @@
-# make lab     open the lessons in JupyterLab            (ARGS="--no-browser --port 9000")
+# make lab     open the lessons in JupyterLab, as copies in my-lessons/    (ARGS="--no-browser --port 9000")
+# make lesson LESSON=04  put a fresh copy of a lesson into my-lessons/; the old one stays beside it
 # make test    prove that everything works
 # make quick   the same without notebooks and browser, in about a minute (ARGS="-k losses" goes to pytest)
 # make record  run notebooks and keep their outputs      (ARGS="notebooks/04_mlp_gan.ipynb")
@@ -14,11 +15,14 @@ COLAB := .venv-colab
 LESSONS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
 SOLUTIONS := $(sort $(wildcard notebooks/solutions/[0-9]*.ipynb))
 
-.PHONY: lab test quick record lock handout colab-test clean
+.PHONY: lab lesson test quick record lock handout colab-test clean
 .DELETE_ON_ERROR:
 
 lab: $(READY)
-	$(BIN)/jupyter lab $(ARGS) $(firstword $(LESSONS))
+	$(BIN)/python tools/lab.py $(ARGS)
+
+lesson: $(READY)
+	$(BIN)/python tools/lab.py --fresh "$(LESSON)"
 
 test: $(READY)
 	$(BIN)/python -m pytest
