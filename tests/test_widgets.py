@@ -491,6 +491,7 @@ def test_the_last_row_of_a_filmstrip_may_be_short():
     dark = picture < 64
     upper, lower = dark[: len(dark) // 2].any(axis=0).nonzero()[0], dark[len(dark) // 2 :].any(axis=0).nonzero()[0]
     lower = lower[lower > upper[0] - 2]  # without the row's name
+    assert abs(lower[0] - upper[0]) < 4, "below the first of the row above"
     assert abs((upper[-1] - upper[0]) / 3 - (lower[-1] - lower[0])) < 0.1 * (upper[-1] - upper[0])
 
 
