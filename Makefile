@@ -5,16 +5,20 @@ COLAB := .venv-colab
 LESSONS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
 SOLUTIONS := $(sort $(wildcard notebooks/solutions/[0-9]*.ipynb))
 
-.PHONY: help lab clean
+.PHONY: help lab lesson clean
 .DELETE_ON_ERROR:
 
 # What there is: the comments below that begin with "make", in the students' zip those before its end.
 help:
 	@sed -n $(if $(wildcard tests),,-e '/^ifneq/q') -e 's/^# make/make/p' Makefile
 
-# make lab         open the lessons in JupyterLab            (ARGS="--no-browser --port 9000")
+# make lab         open the lessons in JupyterLab, as copies in my-lessons/    (ARGS="--no-browser --port 9000")
 lab: $(READY)
-	$(BIN)/jupyter lab $(ARGS) $(firstword $(LESSONS))
+	$(BIN)/python tools/lab.py $(ARGS)
+
+# make lesson      put a fresh copy of a lesson into my-lessons/; the old one stays beside it    (LESSON=04)
+lesson: $(READY)
+	$(BIN)/python tools/lab.py --fresh "$(LESSON)"
 
 # make clean       remove the environments and what tests left behind
 clean:
@@ -37,7 +41,7 @@ $(READY): requirements.lock pyproject.toml tools/uv tools/jupyterlab.json
 
 # From here on what the students' zip has not: it needs a clone.
 ifneq ($(wildcard tests),)
-.PHONY: lint quick test record lock handout colab-test
+.PHONY: lint quick test mutants device-test record lock handout colab-test
 
 # make lint        style and types alone
 lint: $(READY)
@@ -52,7 +56,15 @@ quick: lint
 # make test        prove that everything works: style and types, all tests and how much they cover, all notebooks
 test: lint
 	$(BIN)/python -m pytest --cov=gan_lessons
-	$(BIN)/python tools/nbval.py
+	$(BIN)/python tools/run_notebooks.py
+
+# make mutants     break the package on purpose, one mistake at a time, and name those that no test notices    (ARGS="--only metrics.py")
+mutants: $(READY)
+	$(BIN)/python tools/mutants.py $(ARGS)
+
+# make device-test run lessons and solutions on a pretended GPU of each kind, and list what a real one would refuse
+device-test: $(READY)
+	$(BIN)/python -m tools.device_test $(ARGS)
 
 # make record      run notebooks and keep their outputs      (ARGS="notebooks/04_mlp_gan.ipynb")
 record: $(READY)

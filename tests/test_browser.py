@@ -1,5 +1,6 @@
 """The lessons as a reader sees them: JupyterLab in a real browser, with screenshots kept in test-artefacts/."""
 
+import base64
 import io
 import re
 import shutil
@@ -14,7 +15,7 @@ from tools.browser import CHROMIUM, chromium, jupyterlab, open_lesson, run_cells
 ROOT = Path(__file__).resolve().parent.parent
 ARTEFACTS = ROOT / "test-artefacts"
 
-DRAWN = "from drawn_faces import DrawnFaces\nfrom gan_lessons import widgets\n\ngenerator = DrawnFaces()"
+DRAWN = "import torch\nfrom drawn_faces import DrawnFaces\nfrom gan_lessons import plots, widgets\n\ngenerator = DrawnFaces()"
 NAMED = """{name: d for name, d in zip(("skin", "smile", "eyes", "width", "hair"), generator.traits.weight)}"""
 PANELS = {
     "sliders": f"widgets.latent_sliders(generator, {NAMED})",
@@ -22,6 +23,8 @@ PANELS = {
     "time": "widgets.time_travel({100: DrawnFaces(seed=1), 1000: DrawnFaces(seed=2), 20000: generator})",
     "morph": "widgets.morph(generator)",
     "teach": "panel = widgets.teach_direction(generator)\npanel",
+    "frames": "frames = {name: generator(torch.randn(4, 100)) for name in ('old', 'middle', 'new')}\n"
+    "widgets.frame_slider({name: plots.grid_png(faces, name) for name, faces in frames.items()}, 'age')",
 }
 
 pytestmark = [
@@ -282,6 +285,72 @@ def test_lessons_with_panels_run_and_their_sliders_move_a_face(page, lab, lesson
     screenshot(page, f"lesson_{lesson[:2]}_moved")
     press(page, "ArrowLeft", 20)
     assert not different(picture_that(panel, "A face, all sliders at 0"), start)
+
+
+END_KERNELS = """async () => {
+  const headers = {"X-XSRFToken": document.cookie.match(/_xsrf=([^;]+)/)[1]}
+  for (const session of await (await fetch("/api/sessions")).json())
+    await fetch(`/api/sessions/${session.id}`, {method: "DELETE", headers})
+}"""
+
+
+@pytest.mark.parametrize("name", ["sliders", "teach", "frames"])
+def test_a_panel_that_is_reopened_without_its_kernel_shows_its_still(page, browser, lab, folder, name):
+    panel = open_panel(page, lab, name)
+    above = page.locator(".jp-OutputArea-child").first
+    assert above.bounding_box() is None, "where the panel is live, nothing stands above it"
+    assert panel.evaluate("panel => getComputedStyle(panel.closest('.jp-OutputArea-output'), '::before').content") == "none"
+    page.keyboard.press("Control+s")
+    page.locator(".jp-mod-current.jp-mod-dirty").wait_for(state="detached")
+    page.evaluate(END_KERNELS)
+    again = browser.new_page(viewport={"width": 1400, "height": 1000})
+    open_lesson(again, lab, f"{name}.ipynb")
+    view = again.locator(".jp-OutputArea-output.jupyter-widgets").filter(has_text="model not found")
+    view.wait_for()
+    assert view.evaluate("view => getComputedStyle(view).fontSize") == "0px"
+    seen = Image.open(io.BytesIO(view.screenshot())).convert("RGB")
+    screenshot(again, f"{name}_reopened")
+    again.close()
+    (_, output) = nbformat.read(folder / "notebooks" / f"{name}.ipynb", as_version=4).cells[1].outputs
+    still = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))).convert("RGB")
+    # As wide as the page leaves room for, and compared in a small size, since its place is no whole number of pixels.
+    width = min(still.width, seen.width)
+    still = still.resize((width, round(still.height * width / still.width)))
+    small = [numpy.asarray(picture.crop((0, 0, *still.size)).reduce(8)).astype(int) for picture in (seen, still)]
+    assert abs(small[0] - small[1]).mean() < 4 < small[1].std()
+
+
+@pytest.mark.parametrize("width", [700, 390])
+def test_sliders_can_be_used_on_a_narrow_page(page, lab, width):
+    panel = open_panel(page, lab, "time")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.keyboard.press("Control+b")
+    page.wait_for_timeout(1000)
+    panel.evaluate("panel => panel.scrollIntoView()")
+    screenshot(page, f"narrow_{width}")
+    for name in ("turns", "direction 1", "truncation"):
+        row = panel.locator(".widget-slider").filter(has_text=name)
+        track, label = row.locator(".noUi-target").bounding_box(), row.locator(".widget-label").bounding_box()
+        assert track["width"] >= 110, f"{track['width']} pixels for the 60 steps of {name}"
+        assert label["y"] + label["height"] <= track["y"] + 4, "its name is above it"
+        assert row.bounding_box()["x"] + row.bounding_box()["width"] <= width
+
+
+def test_a_panel_says_what_to_do_when_its_kernel_was_restarted(page, lab):
+    panel = open_panel(page, lab, "teach")
+    says = "panel => getComputedStyle(panel, '::after').content"
+    assert panel.evaluate(says) == "none"
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_text("Restart Kernel…", exact=True).click()
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    page.wait_for_function("() => document.querySelector('.gan-lessons-panel.jupyter-widgets-disconnected')")
+    panel.evaluate("panel => panel.scrollIntoView(false)")
+    screenshot(page, "kernel_restarted")
+    assert "run this cell again" in panel.evaluate(says)
+    inner = panel.locator(".gan-lessons-panel")
+    assert inner.evaluate("panel => getComputedStyle(panel, '::after').display") == "none", "it is said once"
+    page.get_by_text(re.compile(r"Python 3.* \| Idle")).wait_for(timeout=120_000)  # a server ends sooner with whole kernels
+    page.errors.clear()  # JupyterLab writes of the lost connection into the console
 
 
 def test_no_popup_asks_for_news(page, lab):

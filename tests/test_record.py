@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,11 +37,40 @@ def test_outputs_are_kept_small_and_without_what_only_a_kernel_can_show(tmp_path
     first, second = nbformat.read(path, as_version=4).cells
     assert first.outputs[0].text == "seen\n" and first.execution_count == 1
     assert first.metadata == {"tags": ["mine"]} and first.id == "cell-000"
-    grid, slider = second.outputs
+    grid, still, slider = second.outputs
+    assert still.data == {"text/html": '<style class="gan-lessons-still"></style>'}
     for output in (grid, slider):
         picture = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
         assert picture.mode == "P" and min(picture.size) > 100
         assert set(output.data) == {"image/png", "text/plain"}
+
+
+@pytest.mark.slow
+def test_a_recorded_lesson_becomes_a_script_of_python(tmp_path):
+    path = notebook_of(tmp_path / "lesson.ipynb", "print('seen')")
+    assert record(path).returncode == 0
+    subprocess.run([sys.executable, "-m", "nbconvert", "--to", "script", path], check=True, capture_output=True)
+    assert "print('seen')" in (tmp_path / "lesson.py").read_text()
+
+
+@pytest.mark.slow
+def test_nbval_takes_one_still_for_another_and_nothing_else(tmp_path):
+    """What the recorder keeps and what a run gives are compared as nbval compares them."""
+    path = notebook_of(tmp_path / "lesson.ipynb", FACES)
+    assert record(path).returncode == 0
+    sanitizer = ROOT / "tests/nbval_sanitize.cfg"
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", f"--nbval-sanitize-with={sanitizer}", path]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].outputs[1].data["text/html"] += "<p>more</p>"
+    nbformat.write(notebook, path)
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 1 and "<p>more</p>" in ran.stdout
+
+
+def test_help_runs_nothing():
+    ran = subprocess.run([sys.executable, ROOT / "tools/record.py", "--help"], capture_output=True, text=True)
+    assert ran.returncode == 0 and "NOTEBOOK" in ran.stdout
 
 
 def test_a_notebook_that_fails_is_left_as_it_was(tmp_path):

@@ -4,6 +4,8 @@ import base64
 import html
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import ipywidgets
 import nbformat
@@ -14,10 +16,13 @@ from drawn_faces import DrawnFaces
 from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
 from nbclient import NotebookClient
-from nbconvert import HTMLExporter
+from nbconvert import HTMLExporter, SlidesExporter
 from PIL import Image
 
-from gan_lessons import latent, models, plots, runtime, widgets
+from gan_lessons import latent, models, plots, runtime, training, widgets
+from gan_lessons.widgets import latent as latent_panels
+from gan_lessons.widgets import panel as panel_module
+from gan_lessons.widgets.panel import filmstrip
 
 
 def picture(shade):
@@ -439,14 +444,117 @@ PANELS = {
 }
 
 
+def put_out(panel, monkeypatch):
+    """What goes to the front end when a cell ends in this panel: a dictionary by media type for each output."""
+    outputs = []
+    monkeypatch.setattr(panel_module, "display", lambda data, raw: outputs.append(data))
+    assert DisplayFormatter().format(panel) == ({}, {}), "nothing besides"
+    return outputs
+
+
 @pytest.mark.parametrize("make", PANELS.values(), ids=PANELS)
-def test_a_panel_brings_its_still_for_where_widgets_are_not_drawn(make, generator):
+def test_a_panel_brings_its_still_for_where_widgets_are_not_drawn(make, generator, monkeypatch):
     panel = make(generator)
-    bundle, _ = DisplayFormatter().format(panel)
+    sheet, bundle = put_out(panel, monkeypatch)
     assert bundle["text/plain"] == repr(panel) and len(repr(panel)) < 110
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == panel.model_id
     still = pixels(base64.b64decode(bundle["image/png"]))
     assert still.shape[1] > 300 and len(numpy.unique(still[..., :3].reshape(-1, 3), axis=0)) > 5
+    assert list(sheet) == ["text/html"] and f"base64,{bundle['image/png']})" in sheet["text/html"]
+    assert f"aspect-ratio: {still.shape[1]} / {still.shape[0]};" in sheet["text/html"]
+
+
+def test_words_of_a_panel_cannot_end_its_style_sheet(monkeypatch):
+    slider = widgets.frame_slider(PICTURES, 'a "b" </style> \\')
+    sheet, _ = put_out(slider, monkeypatch)
+    (words,) = re.findall(r'content: "" / "([^"]*)"', sheet["text/html"])
+    assert words == "[A slider over 3 pictures, a 'b'  /style>  : run the notebook to move it.]"
+    assert sheet["text/html"].count("</style>") == 1 and "\n" not in sheet["text/html"]
+
+
+@pytest.mark.parametrize(("faces", "rows", "columns"), [(2, 1, 2), (4, 1, 4), (8, 1, 8), (12, 2, 8), (24, 3, 8), (30, 3, 8)])
+def test_the_still_shows_all_faces_to_click_up_to_24(generator, monkeypatch, faces, rows, columns):
+    drawn = []
+    monkeypatch.setattr(latent_panels, "filmstrip", lambda *strip: drawn.append(strip) or filmstrip(*strip))
+    panel = widgets.teach_direction(generator, faces)
+    assert panel._repr_mimebundle_()["image/png"]
+    ((rows_drawn, words, _),) = drawn
+    assert len(rows_drawn) == rows and len(words) == columns
+    with torch.no_grad():
+        assert torch.equal(torch.cat(list(rows_drawn.values())), generator(panel.z[:24]))
+
+
+def test_the_last_row_of_a_filmstrip_may_be_short():
+    """What is missing at its end is as white as the page, and what is there is as large as above."""
+    black = -torch.ones(3, 1, 8, 8)
+    picture = pixels(filmstrip({"a": black, "b": black[:1]}, [""] * 3, ""))[..., :3].min(axis=2)
+    dark = picture < 64
+    upper, lower = dark[: len(dark) // 2].any(axis=0).nonzero()[0], dark[len(dark) // 2 :].any(axis=0).nonzero()[0]
+    lower = lower[lower > upper[0] - 2]  # without the row's name
+    assert abs(lower[0] - upper[0]) < 4, "below the first of the row above"
+    assert abs((upper[-1] - upper[0]) / 3 - (lower[-1] - lower[0])) < 0.1 * (upper[-1] - upper[0])
+
+
+@pytest.mark.parametrize("faces", [1, 0, -3])
+def test_a_choice_needs_two_faces(generator, faces):
+    with pytest.raises(ValueError, match=f"at least two faces to choose from, not {faces}"):
+        widgets.teach_direction(generator, faces)
+
+
+def test_buttons_that_went_leave_nothing_behind(panel):
+    for _ in range(8):
+        button(panel, "Keep").click()
+    first = panel.kept.buttons[0]
+    pieces = [first, first.layout, first.style]
+    assert all(piece.comm is not None for piece in pieces)
+    button(panel, "Keep").click()
+    assert all(piece.comm is None for piece in pieces), "closed, and forgotten by the browser"
+    panel.kept.buttons[-1].click()
+    assert all(kept.comm is not None for kept in panel.kept.buttons)
+
+
+def played(while_drawing):
+    """The weights and the history of a game of six turns in which each turn waits for `while_drawing` in another thread."""
+    torch.manual_seed(0)
+    game = training.Game(
+        models.mlp_generator(3, (1, 2, 2), (8,)), models.mlp_discriminator((1, 2, 2), (8,)), latent_size=3, batch_size=4
+    )
+    with ThreadPoolExecutor(1) as thread:  # as ipykernel 7 answers a slider beside a running cell
+
+        def draw(n):
+            thread.submit(while_drawing).result()
+            return torch.rand(n, 1, 2, 2) * 2 - 1
+
+        for _ in game.play(draw, until=6):
+            pass
+    weights = [
+        parameter.detach().clone() for network in (game.generator, game.discriminator) for parameter in network.parameters()
+    ]
+    return weights, [game.history.column(name) for name in ("discriminator_loss", "generator_loss")]
+
+
+@pytest.mark.parametrize("kind", PANELS)
+def test_a_panel_that_is_moved_while_a_game_is_played_leaves_the_game_as_it_is(kind, generator):
+    """And the game leaves the panel: both are bit for bit what they are alone."""
+
+    def move(panel):
+        inner = getattr(panel, "panel", panel)
+        for widget in (*getattr(inner, "sliders", {}).values(), *filter(None, [getattr(inner, "t", None)])):
+            widget.value += widget.step
+        for description in ("Random face", "Another start", "24 more faces"):
+            with suppress(ValueError):
+                button(panel, description).click()
+        pictures.append(shown(inner))
+
+    pictures, panel = [], PANELS[kind](generator)
+    for _ in range(6):
+        move(panel)
+    alone, pictures = pictures, []
+    panel = PANELS[kind](generator)
+    weights, history = played(lambda: move(panel))
+    assert pictures == alone and len(set(pictures)) == 6
+    quiet_weights, quiet_history = played(lambda: None)
+    assert all(map(torch.equal, weights, quiet_weights)) and history == quiet_history
 
 
 @pytest.mark.slow
@@ -454,7 +562,8 @@ def test_the_still_is_what_a_page_without_widgets_shows():
     source = "from gan_lessons import models, widgets\nwidgets.latent_sliders(models.mlp_generator(4, (1, 8, 8), (8,)))"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
     NotebookClient(notebook, kernel_name="python3", store_widget_state=False).execute()
-    (output,) = notebook.cells[0].outputs
+    _, output = notebook.cells[0].outputs
     assert {"image/png", "text/plain", "application/vnd.jupyter.widget-view+json"} == set(output["data"])
-    page, _ = HTMLExporter().from_notebook_node(notebook)
-    assert "data:image/png;base64," + output["data"]["image/png"][:100] in page
+    for exporter in (HTMLExporter(), SlidesExporter()):
+        page, _ = exporter.from_notebook_node(notebook)
+        assert f'src="data:image/png;base64,{output["data"]["image/png"][:100]}' in page

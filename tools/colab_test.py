@@ -52,7 +52,7 @@ def run_alone(lesson: Path, address: str, folder: Path) -> bool:
     startup.write_text(STAND_IN, encoding="utf-8")
     environment = os.environ | {"IPYTHONDIR": str(startup.parents[2])}
     environment.pop("PYTHONPATH", None)
-    command = [sys.executable, str(ROOT / "tools/nbval.py"), "--nbval-lax", "-p", "no:cacheprovider"]
+    command = [sys.executable, str(ROOT / "tools/run_notebooks.py"), "--nbval-lax", "-p", "no:cacheprovider"]
     command += [f"--rootdir={folder}", str(copy)]
     passed = subprocess.run(command, cwd=folder, env=environment).returncode == 0
     left = {path.name for path in folder.iterdir()} - {copy.name, "runs"}

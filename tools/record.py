@@ -1,13 +1,12 @@
 """Run notebooks from the top in this environment and keep what they put out, with clean metadata.
 
-usage: tools/record.py notebooks/04_mlp_gan.ipynb …
-
 Run from the notebook's own folder, as a reader would. A notebook that fails is left as it was.
 """
 
+import argparse
 import base64
 import io
-import sys
+import re
 import time
 from pathlib import Path
 
@@ -15,13 +14,15 @@ import nbformat
 from nbclient import NotebookClient
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parent.parent
 from gan_lessons.runtime import write_whole
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
+    # By the last two nbconvert writes scripts as .py.
+    "language_info": {"name": "python", "file_extension": ".py", "nbconvert_exporter": "python"},
 }
+
+STILL = re.compile('<style class="gan-lessons-still.*</style>')
 
 
 def record(path: Path) -> None:
@@ -56,6 +57,9 @@ def clean(notebook: nbformat.NotebookNode) -> None:
                     output.data["image/png"] = smaller(output.data["image/png"])
                     # A widget's view without its kernel would hide the picture that stands for it.
                     output.data.pop("application/vnd.jupyter.widget-view+json", None)
+                if "text/html" in output.get("data", {}):
+                    # With the view goes the picture that would take its place: the one above is shown anyway.
+                    output.data["text/html"] = STILL.sub('<style class="gan-lessons-still"></style>', output.data["text/html"])
                 if "metadata" in output:
                     output.metadata = nbformat.from_dict({})
 
@@ -67,8 +71,12 @@ def smaller(png: str) -> str:
     return min(png, base64.b64encode(content.getvalue()).decode(), key=len)
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK", help="for example notebooks/04_mlp_gan.ipynb")
+    for path in parser.parse_args().notebooks:
+        record(path.resolve())
+
+
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    for name in sys.argv[1:]:
-        record(Path(name).resolve())
+    main()

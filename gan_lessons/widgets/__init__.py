@@ -40,7 +40,7 @@ def film(figure: Figure, draw: Callable[[Any], Iterable[Artist]], places: Iterab
 def _frame(canvas: FigureCanvasAgg, still: Any, moving: Iterable[Artist]) -> bytes:
     canvas.restore_region(still)
     for artist in moving:
-        artist.axes.draw_artist(artist)
+        artist.draw(canvas.get_renderer())
         artist.remove()
     content = io.BytesIO()
     Image.fromarray(numpy.asarray(canvas.buffer_rgba())).convert("RGB").save(content, "PNG")

@@ -57,24 +57,25 @@ def time_travel(
 class LatentPanel(Panel):
     """Sliders over directions of z beside the picture; made by `latent_sliders`, `time_travel` and `teach_direction`.
 
-    `directions` are unit vectors by name, `sliders` the FloatSliders by name, `z` the codes on the screen, N×latent_size.
+    `directions` are unit vectors by name, `sliders` the FloatSliders by name, `z` the codes on the screen, N×latent_size;
+    `generators` are its own copies, by the words for their turns.
     """
 
     def __init__(
         self, generators: Mapping[str | int, nn.Module], directions: Mapping[str, Tensor], faces: int, seed: int
     ) -> None:
-        self._generators = {_label(turns): _frozen(generator) for turns, generator in generators.items()}
-        size = _common_size(self._generators)
+        self.generators = {_label(turns): _frozen(generator) for turns, generator in generators.items()}
+        size = _common_size(self.generators)
         if faces < 1:
             raise ValueError(f"A panel shows at least one face, not {faces}.")
         self._random = torch.Generator().manual_seed(seed)
         self._base = torch.randn(faces, size, generator=self._random)
-        self._z = torch.zeros(faces, size, device=_device(self._generators))
+        self._z = torch.zeros(faces, size, device=_device(self.generators))
         self.directions: dict[str, Tensor] = {}
         self.sliders: dict[str, FloatSlider] = {}
         self._kept: dict[Button, dict] = {}
         self._drawing = True
-        super().__init__([], _words(len(directions), len(self._generators)), self._filmstrip)
+        super().__init__([], _words(len(directions), len(self.generators)), self._filmstrip)
         self._make_controls(round(faces**0.5))
         for name, direction in directions.items():
             self._put_slider(name, direction)
@@ -85,7 +86,7 @@ class LatentPanel(Panel):
         self.strength = _slider("strength", 1.0, 0.0, 3.0, ".1f")
         self.truncation = _slider("truncation", 1.0, 0.0, 1.0, ".2f", 0.05)
         self.turns = SelectionSlider(
-            options=list(self._generators), value=list(self._generators)[-1], description="turns", **_wide()
+            options=list(self.generators), value=list(self.generators)[-1], description="turns", **_wide()
         )
         self.lock = Checkbox(description="a random face keeps the sliders", indent=False, layout=Layout(width="auto"))
         self._slider_box = VBox()
@@ -101,7 +102,7 @@ class LatentPanel(Panel):
             self.button("Keep", self.keep, "bookmark"),
             self.button("Save as PNG", self.save, "download"),
         )
-        travel = [self.turns] if len(self._generators) > 1 else []
+        travel = [self.turns] if len(self.generators) > 1 else []
         column = [*travel, self._slider_box, self.strength, self.truncation, self.lock]
         row = beside(column, self.picture)
         self.children = [hidden_style(), row, buttons, self.kept, self.message, text(HINT)]
@@ -185,7 +186,7 @@ class LatentPanel(Panel):
         if self._drawing:
             self._z.copy_(self._codes(self._base, {name: slider.value for name, slider in self.sliders.items()}))
             with torch.inference_mode():
-                self.picture.show(self._generators[self.turns.value](self._z), self._caption())
+                self.picture.show(self.generators[self.turns.value](self._z), self._caption())
 
     def _codes(self, base: Tensor, values: Mapping[str, float]) -> Tensor:
         codes = self.truncation.value * base
@@ -205,13 +206,13 @@ class LatentPanel(Panel):
     def _filmstrip(self) -> bytes:
         """Three faces at every milestone, or one face with three sliders at five places each."""
         title = "A still of the panel: run the notebook to move its sliders"
-        if len(self._generators) > 1:
+        if len(self.generators) > 1:
             few = torch.randn(3, self._z.shape[1], generator=torch.Generator().manual_seed(0)).to(self._z)
-            drawn = torch.stack([generator(few) for generator in self._generators.values()])
+            drawn = torch.stack([generator(few) for generator in self.generators.values()])
             rows = {f"face {n}": drawn[:, n - 1] for n in (1, 2, 3)}
-            return filmstrip(rows, list(self._generators), title)
+            return filmstrip(rows, list(self.generators), title)
         places = {"−3": -3.0, "−1.5": -1.5, "0": 0.0, "+1.5": 1.5, "+3": 3.0}
-        (generator,) = self._generators.values()
+        (generator,) = self.generators.values()
         rows = {
             name: generator(torch.cat([self._codes(self._base[:1], {name: place}) for place in places.values()]).to(self._z))
             for name in list(self.sliders)[:3]
@@ -296,7 +297,8 @@ class MorphPanel(Panel):
 def teach_direction(generator: nn.Module, faces: int = 24, seed: int = 0) -> "TeachPanel":
     """Samples to click: those that have "it" become a direction by a linear fit, and at once a slider.
 
-    `faces` are shown at a time; more can be called for, and the marks on earlier ones count too.
+    `faces` are shown at a time; more can be called for, and the marks on earlier ones count too. Raises ValueError for
+    fewer faces than two: a direction is a difference between faces that have "it" and faces that have not.
     """
     return TeachPanel(generator, faces, seed)
 
@@ -309,8 +311,10 @@ class TeachPanel(Panel):
     """
 
     def __init__(self, generator: nn.Module, faces: int, seed: int) -> None:
+        if faces < 2:
+            raise ValueError(f"There must be at least two faces to choose from, not {faces}.")
         self.panel = LatentPanel({"": generator}, {}, 1, seed)
-        self._generator = _frozen(generator)
+        (self._generator,) = self.panel.generators.values()
         self._random = torch.Generator().manual_seed(seed)
         self.faces = [ToggleButton() for _ in range(faces)]
         self._earlier: list[tuple[Tensor, Tensor]] = []
@@ -372,8 +376,8 @@ class TeachPanel(Panel):
     @torch.inference_mode()
     def _filmstrip(self) -> bytes:
         images = self._generator(self._z[:24].to(_device({"": self._generator})))
-        rows = {f"{start + 1} …": images[start : start + 8] for start in range(0, len(images) - 7, 8)}
-        return filmstrip(rows, [""] * 8, "Faces to click: run the notebook to teach it a direction")
+        rows = {f"{start + 1} …": images[start : start + 8] for start in range(0, len(images), 8)}
+        return filmstrip(rows, [""] * min(8, len(images)), "Faces to click: run the notebook to teach it a direction")
 
 
 def _frozen(generator: nn.Module) -> nn.Module:

@@ -4,6 +4,7 @@ Only what ipywidgets 7.7 and 8.1 share is used.
 """
 
 import base64
+import hashlib
 import html
 import io
 from collections.abc import Callable, Mapping
@@ -12,6 +13,8 @@ from uuid import uuid4
 
 import ipywidgets
 import numpy
+import torch
+from IPython.display import display
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
@@ -27,7 +30,27 @@ STYLE = """<style>
 .gan-lessons-face.mod-active::after {content: "✓"; float: right; font-size: 20px; line-height: 26px; width: 26px;
   color: white; background-color: #D55E00; border-radius: 0 0 0 6px}
 .gan-lessons-face:focus-visible {outline: 3px solid #0072B2; outline-offset: 3px}
+.gan-lessons-controls {container-type: inline-size}
+@container (max-width: 320px) {  /* the name above its slider, which would be a stub beside it */
+  .gan-lessons-controls .widget-slider {flex-flow: row wrap; height: auto}
+  .gan-lessons-controls .widget-slider > .widget-label {width: 100% !important; text-align: left}
+}
 </style>"""
+
+# One line, since nbval's sanitizer replaces it whole: the picture differs from machine to machine.
+# A view that finds no model is a line of text without any element; the still is painted in its place.
+STILL_STYLE = (
+    '<style class="gan-lessons-still {name}">'
+    ".jp-OutputArea-child:has(style.{name}) {{display: none}} "
+    ".jp-OutputArea-child:has(style.{name}) + .jp-OutputArea-child > .jp-OutputArea-output:not(:has(*)) {{font-size: 0}} "
+    ".jp-OutputArea-child:has(style.{name}) + .jp-OutputArea-child > .jp-OutputArea-output:not(:has(*))::before "
+    '{{content: ""; content: "" / "{words}"; display: block; width: min(100%, {width}px); aspect-ratio: {width} / {height}; '
+    "background: url(data:image/png;base64,{picture}) 0 0 / contain no-repeat}} "
+    ".gan-lessons-panel.jupyter-widgets-disconnected::after "
+    '{{content: "The kernel was restarted: run this cell again, and the panel answers again."; padding: 4px}} '
+    ".gan-lessons-panel .gan-lessons-panel::after {{display: none}}"
+    "</style>"
+)
 
 
 class Panel(ipywidgets.VBox):
@@ -36,17 +59,22 @@ class Panel(ipywidgets.VBox):
     `message` is a line for what went wrong or was done. `still()`, where a panel has it, gives the bytes of a PNG file.
     """
 
-    # By this ipywidgets 7 would show itself, without the picture; version 8 shows what `_repr_mimebundle_` gives, as here.
-    _ipython_display_ = None
-
     def __init__(self, children: list[ipywidgets.Widget], words: str, still: Callable[[], bytes] | None = None) -> None:
         super().__init__(children)
+        self.add_class("gan-lessons-panel")
         self.message = text()
         self._words = words
         self._still = still
 
     def __repr__(self) -> str:
         return self._words
+
+    def _ipython_display_(self, **ignored: Any) -> None:
+        # ipywidgets 7 shows itself by this without the picture, and ipywidgets 8 has one output, where two are needed.
+        bundle = self._repr_mimebundle_()
+        if "image/png" in bundle:
+            display({"text/html": _still_style(base64.b64decode(bundle["image/png"]), self._words)}, raw=True)
+        display(bundle, raw=True)
 
     def _repr_mimebundle_(self, **ignored: Any) -> dict[str, Any]:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
@@ -76,6 +104,15 @@ class Panel(ipywidgets.VBox):
         button = ipywidgets.Button(description=description, icon=icon, layout=ipywidgets.Layout(width="auto"))
         button.on_click(self.guarded(callback))
         return button
+
+
+def _still_style(still: bytes, words: str) -> str:
+    """A style sheet by which JupyterLab and Notebook 7 show this PNG file where the next output is a view without its kernel."""
+    width, height = Image.open(io.BytesIO(still)).size
+    name = f"gan-lessons-{hashlib.sha256(still).hexdigest()[:12]}"
+    spoken = words.replace("\\", " ").replace('"', "'").replace("<", " ")
+    picture = base64.b64encode(still).decode()
+    return STILL_STYLE.format(name=name, words=spoken, width=width, height=height, picture=picture)
 
 
 class _TitledImage(ipywidgets.Image):
@@ -158,6 +195,10 @@ class FaceButtons(ipywidgets.VBox):
         # Core buttons show no pictures, but a style sheet gives them one.
         self._style.value = f"<style>{' '.join(rules)}</style>"
         self._row.children = list(faces)
+        for button in [button for button in self._pictures if button not in faces]:
+            del self._pictures[button]
+            for widget in (button, button.layout, button.style):  # each is a model, in the kernel and in the browser
+                widget.close()
 
     def _dress(self, button: ipywidgets.Widget) -> None:
         self._pictures[button] = f"gan-lessons-{uuid4().hex}"
@@ -168,6 +209,7 @@ class FaceButtons(ipywidgets.VBox):
 def beside(column: list[ipywidgets.Widget], picture: Picture) -> ipywidgets.HBox:
     """Controls to the left of a picture; on a very narrow page the picture goes below."""
     left = ipywidgets.VBox(column, layout=ipywidgets.Layout(flex="1 1 200px", max_width="480px", margin="0 16px 0 0"))
+    left.add_class("gan-lessons-controls")
     return ipywidgets.HBox([left, picture], layout=ipywidgets.Layout(flex_flow="row wrap"))
 
 
@@ -189,11 +231,12 @@ def hidden_style() -> ipywidgets.HTML:
 
 
 def filmstrip(rows: Mapping[str, Tensor], columns: list[str], title: str) -> bytes:
-    """A PNG file with a row for each name, images N×C×H×W in [-1, 1] below the N words of `columns`."""
+    """A PNG file with a row for each name, up to N images N×C×H×W in [-1, 1] below the N words of `columns`."""
     figure = Figure(figsize=(1.3 * len(columns) + 2.2, 1.36 * len(rows) + 0.9), dpi=80, layout="constrained")
     panels = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
     for axes, (name, images) in zip(panels, rows.items()):
-        picture = plots.tiles(images, len(columns))
+        missing = images.new_ones(len(columns) - len(images), *images.shape[1:])  # as white as the page
+        picture = plots.tiles(torch.cat([images, missing]), len(columns))
         axes.imshow(picture, interpolation="nearest")
         axes.spines[:].set_visible(False)
         axes.set(xticks=[], yticks=[])
