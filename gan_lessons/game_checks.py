@@ -16,6 +16,7 @@ class BadImages(ValueError):
     """Images that no game can be played with; the message says which, what they should be and the way there."""
 
 
+LIMIT = 1.001  # of an image in [-1, 1], with room for rounding
 ENOUGH = 1000  # pixels, of which honest ones are not all on one side of mid-grey
 
 
@@ -106,12 +107,12 @@ def check_largest(real: float, fake: float, images: bool) -> None:
     """Takes the largest absolute values of a batch; raises BadImages for reals that are not finite, and images not in [-1, 1]."""
     if not math.isfinite(real):
         raise BadImages("draw gave real images with NaN or infinite values among them. Look for them with images.isfinite().")
-    if images and real > 1.001:
+    if images and real > LIMIT:
         raise BadImages(
             f"draw gave real images with values up to {real:.4g}; they must lie in [-1, 1]. "
             "Pixels from 0 to 255 become so by pixels / 127.5 - 1, and others by their own minimum and maximum."
         )
-    if images and 1.001 < fake < math.inf:
+    if images and LIMIT < fake < math.inf:
         raise BadImages(f"The generator makes images with values up to {fake:.4g}, not in [-1, 1]. End it with nn.Tanh().")
 
 
@@ -128,7 +129,7 @@ def check_range(real: Tensor, fake: Tensor) -> None:
         ),
     ):
         low, high = torch.stack(images.detach().aminmax()).tolist()
-        if images.dim() == 4 and images.numel() >= ENOUGH and 0 <= low < high:
+        if images.dim() == 4 and images.numel() >= ENOUGH and 0 <= low < high <= LIMIT:
             raise BadImages(sentence.format(low, high))
 
 
