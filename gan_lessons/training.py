@@ -141,7 +141,6 @@ class Game:
                 yield self.turns
 
     def _turn(self, draw: Callable[[int], Tensor], first: bool) -> None:
-        self.generator.train(), self.discriminator.train()
         try:
             with self._buffers_kept(), self.random:
                 discriminator_loss, real_p, fake_p, generator_loss = self._updates(draw, first)
@@ -159,6 +158,7 @@ class Game:
     def _updates(self, draw: Callable[[int], Tensor], first: bool) -> tuple[float, float, float, float]:
         if first:
             self._try_out()
+        self.generator.train(), self.discriminator.train()
         real = game_checks.drawn(draw, self.batch_size)
         fake = self.generator(self.noise(self.batch_size))
         game_checks.check_real(real, fake)
@@ -170,7 +170,6 @@ class Game:
     def _try_out(self) -> None:
         with runtime.RandomStream(0):
             game_checks.try_out(self.generator, self.discriminator, self.noise(self.batch_size), self.losses)
-        self.generator.train(), self.discriminator.train()
 
     @contextmanager
     def _buffers_kept(self) -> Iterator[None]:

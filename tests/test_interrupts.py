@@ -113,6 +113,21 @@ def test_a_generator_left_behind_holds_nothing_back(handler):
     assert list(turns) == list(range(2, 10))
 
 
+def test_whoever_asks_for_the_next_turn_is_waited_for():
+    game, ended = small_game(), []
+
+    def first_cell():
+        turns = game.play(draw, 9)
+        next(turns)
+        return turns
+
+    with pytest.raises(KeyboardInterrupt):
+        for turn in first_cell():
+            press()
+            ended.append(turn)
+    assert ended == [2]
+
+
 def test_the_handler_of_somebody_who_came_later_is_left_alone(handler):
     turns = small_game().play(draw, 9)
     next(turns)
