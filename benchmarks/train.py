@@ -41,7 +41,7 @@ class Recipe(NamedTuple):
 
     def samples(self, game: training.Game, n: int, seed: int) -> Tensor:
         """n images N×1×28×28 in [-1, 1]."""
-        z = torch.randn(n, game.settings["latent_size"], generator=torch.Generator().manual_seed(seed))
+        z = torch.randn(n, game.latent_size, generator=torch.Generator().manual_seed(seed))
         network = game.average.module if self.samples_from_average else game.generator
         return resized(models.run(network, z.to(runtime.device())), 28)
 
@@ -206,7 +206,7 @@ def main() -> None:
     content = io.BytesIO()
     numpy.save(content, data.to_pixels(samples).squeeze(1).cpu().numpy())
     runtime.write_whole(folder / "samples.npy", content.getvalue())
-    game.history.write_csv(folder / "history.csv", turns_per_epoch=len(digits) / game.settings["batch_size"])
+    game.history.write_csv(folder / "history.csv", turns_per_epoch=len(digits) / game.batch_size)
     speed = flops * game.turns / seconds
     result = {
         "recipe": options.recipe, "seed": options.seed, "bfloat16": options.bfloat16,

@@ -16,7 +16,8 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_lessons import losses, metrics, plots, runtime, training
+from gan_lessons import losses, metrics, plots, runtime
+from gan_lessons.interrupts import InterruptsHeldBack
 from gan_lessons.training import Game
 
 # Where the running means of a healthy game lie, as lesson 04 finds: panel, range and colour. D's loss is log 4 where D
@@ -64,17 +65,18 @@ def watch(
     """
     board = _Board(game, until, z, classifier) if hasattr(get_ipython(), "kernel") else _Bar(game, until)
     try:
-        for turn in game.play(draw, until):
-            board.follow()
-            yield turn
+        try:
+            for turn in game.play(draw, until):
+                yield turn  # first: whatever happens to a picture, the caller has had this turn
+                board.follow()
+        finally:  # after a `break`, too
+            with InterruptsHeldBack():  # from a reader who presses stop once more
+                board.close()
     except KeyboardInterrupt:
         raise Stopped(
             f"Stopped after turn {game.turns} of {until}. The game keeps everything so far:\n"
             "look at it in the cells below, or run this loop again to play on."
         ) from None
-    finally:  # after a `break`, too
-        with training.interrupts_held_back():  # from a reader who presses stop twice
-            board.close()
 
 
 class _Bar:
@@ -87,9 +89,10 @@ class _Bar:
     def follow(self) -> None:
         last = self.game.history[-1]
         self.bar.set_postfix_str(f"D(x) {last.real_p:.2f}, D(G(z)) {last.fake_p:.2f}", refresh=False)
-        self.bar.update()
+        self.bar.update(self.game.turns - self.bar.n)
 
     def close(self) -> None:
+        self.bar.update(self.game.turns - self.bar.n)
         self.bar.close()
 
 
@@ -124,11 +127,11 @@ class _Board:
     def __init__(self, game: Game, until: int, z: Tensor | None, classifier: Callable[[Tensor], Classified] | None):
         self.game, self.until, self.classifier = game, until, classifier
         if z is None:  # from a stream of its own, so that the game's noise stays what it is
-            z = torch.randn(200, game.settings["latent_size"], generator=torch.Generator().manual_seed(1))
+            z = torch.randn(200, game.latent_size, generator=torch.Generator().manual_seed(1))
         self.z = z.to(runtime.device()) if classifier else z[:IMAGES].to(runtime.device())
         self.first_turn, self.coverage, self.screen = game.turns, "", plots.Screen()
         # Laid out by hand: matplotlib's own layout takes longer than the drawing.
-        figure = Figure(figsize=(11, 5.2), layout="none")
+        figure = Figure(figsize=(11, 5.2))
         self.canvas, self.heading = FigureCanvasAgg(figure), figure.suptitle("", y=0.985)
         columns = 3 if classifier else 2
         self.panels = figure.subplots(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import operator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ class History(list[Record]):
         """One measure over all turns: 'turn', 'real_p', 'fake_p', 'generator_loss' or 'discriminator_loss'."""
         if name not in Record._fields:
             raise KeyError(f"The history has no column {name!r}; it has {', '.join(Record._fields)}.")
-        return [getattr(record, name) for record in self]
+        return list(map(operator.itemgetter(Record._fields.index(name)), self))
 
     def write_csv(self, path: str | Path, turns_per_epoch: float) -> None:
         """Write a CSV file, whole or not at all: a row a turn, with the epoch (passes over the data so far) first."""

@@ -1,32 +1,24 @@
 """The training game: the two updates, the loop that alternates them and its checkpoints."""
 
-import json
 import math
-import signal
-import threading
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from gan_lessons import models, runtime
+from gan_lessons import checkpoints, game_checks, models, runtime
+from gan_lessons.checkpoints import CheckpointError
 from gan_lessons.history import History, Record
+from gan_lessons.interrupts import InterruptsHeldBack
 from gan_lessons.losses import Losses, non_saturating
-
-CHECKPOINT_FORMAT = "gan_lessons game 1"
 
 
 class Diverged(ArithmeticError):
     """A loss became NaN or infinite; the message says at which turn and what to try."""
-
-
-class CheckpointError(ValueError):
-    """A file is no checkpoint, is damaged, or belongs to another game; nothing was loaded from it."""
 
 
 # ---------------------------------------------------------------------------------- the two updates
@@ -34,28 +26,35 @@ class CheckpointError(ValueError):
 
 def update_discriminator(
     discriminator: nn.Module, optimizer: torch.optim.Optimizer, real: Tensor, fake: Tensor, losses: Losses
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[float, float, float]:
     """One step of D on a real and a fake batch of equal shape; G is left alone.
 
-    Returns the loss and the logits of both batches, all from before the step.
-    Raises Diverged, with nothing changed, where the loss is not finite.
+    Returns the loss and the means of D(x) and of D(G(z)), all from before the step. Where the loss is not finite it raises
+    Diverged, and where real images are not finite, or images (N×C×H×W) not in [-1, 1], ValueError; no parameter has moved
+    then, but D's BatchNorm has seen both batches.
     """
     real_logits = discriminator(real)
     fake_logits = discriminator(fake.detach())  # the gradient stops here: G is not to learn from this
     loss = losses.discriminator(real_logits, fake_logits)
-    _descend(optimizer, loss, "discriminator")
-    return loss, real_logits, fake_logits
+    beliefs = (logits.sigmoid().mean() for logits in (real_logits, fake_logits))
+    largest = (images.detach().abs().amax() for images in (real, fake))
+    # All in one reading: a GPU stands still at each.
+    value, real_p, fake_p, real_size, fake_size = torch.stack([number.detach() for number in (loss, *beliefs, *largest)]).tolist()
+    game_checks.check_largest(real_size, fake_size, images=real.dim() == 4)
+    _descend(optimizer, loss, value, "discriminator")
+    return value, real_p, fake_p
 
 
-def update_generator(discriminator: nn.Module, optimizer: torch.optim.Optimizer, fake: Tensor, losses: Losses) -> Tensor:
+def update_generator(discriminator: nn.Module, optimizer: torch.optim.Optimizer, fake: Tensor, losses: Losses) -> float:
     """One step of G, through D, on a fake batch that still hangs on G's graph; D is left alone.
 
-    Returns the loss from before the step. Raises Diverged, with nothing changed, where it is not finite.
+    Returns the loss from before the step. Raises Diverged where it is not finite; no parameter has moved then.
     """
     with frozen(discriminator):
         loss = losses.generator(discriminator(fake))
-    _descend(optimizer, loss, "generator")
-    return loss
+    value = loss.item()
+    _descend(optimizer, loss, value, "generator")
+    return value
 
 
 @contextmanager
@@ -71,9 +70,9 @@ def frozen(network: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor, player: str) -> None:
-    if not math.isfinite(loss.item()):
-        raise Diverged(f"The {player}'s loss became {loss.item()}")
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor, value: float, player: str) -> None:
+    if not math.isfinite(value):
+        raise Diverged(f"The {player}'s loss became {value}")
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -86,6 +85,7 @@ class Game:
     """Two networks, their optimizers, a weight average of G, the history, and a random stream of their own.
 
     `average` is an exponential moving average of G's weights; `turns` is how many turns have been played.
+    Raises TypeError or ValueError for networks and settings with which nothing can be learned.
     """
 
     def __init__(
@@ -102,15 +102,20 @@ class Game:
         average_decay: float = 0.995,
         seed: int = 0,
     ):
-        if batch_size < 2:
-            raise ValueError(f"batch_size is {batch_size}; batch normalisation needs at least 2 images to compare.")
+        game_checks.check_networks(generator, discriminator)
+        game_checks.check_settings(latent_size, batch_size, generator_lr, discriminator_lr, betas, losses, average_decay)
         self.generator = generator.to(runtime.device())
         self.discriminator = discriminator.to(runtime.device())
         self.generator_optimizer = torch.optim.Adam(generator.parameters(), generator_lr, betas, fused=True)
         self.discriminator_optimizer = torch.optim.Adam(discriminator.parameters(), discriminator_lr, betas, fused=True)
         self.average = AveragedModel(self.generator, multi_avg_fn=get_ema_multi_avg_fn(average_decay), use_buffers=True).eval()
-        self.losses = losses
-        self.settings = {"latent_size": latent_size, "batch_size": batch_size, "average_decay": average_decay}
+        self.latent_size, self.batch_size, self.losses = int(latent_size), int(batch_size), losses
+        self.average_decay = average_decay
+        self._made_with = {
+            "latent_size": self.latent_size, "batch_size": self.batch_size, "average_decay": average_decay,
+            "generator_lr": generator_lr, "discriminator_lr": discriminator_lr, "betas": list(betas),
+            "losses": [getattr(loss, "__name__", type(loss).__name__) for loss in losses],
+        }  # fmt: skip
         self.random = runtime.RandomStream(seed)
         self.history = History()
         self.turns = 0
@@ -120,56 +125,91 @@ class Game:
 
         `draw(n)` gives n real images, of the generator's shape and range. An interrupt (the kernel's stop
         button, Ctrl-C) waits until the turn and the caller's loop body are done, and raises KeyboardInterrupt;
-        playing on from there gives, on a CPU, bit for bit what an uninterrupted run gives.
-        Raises Diverged for a loss that is not finite, ValueError for real images of the wrong shape or type.
-        """
-        while self.turns < until:
-            with interrupts_held_back() as interrupts:
-                self._turn(draw)
-            yield self.turns
-            if interrupts:
-                raise KeyboardInterrupt
+        playing on from there gives, on a CPU, bit for bit what an uninterrupted run gives. A second interrupt
+        raises KeyboardInterrupt at once, wherever the turn or the loop body is.
 
-    def _turn(self, draw: Callable[[int], Tensor]) -> None:
-        self.generator.train(), self.discriminator.train()
+        Raises Diverged for a loss that is not finite, and TypeError or ValueError, before the first update, for networks that
+        do not fit one another and for real images of the wrong shape, type, range or device. Wherever a turn fails, the game
+        is as it was before it; only where G's loss diverges, or an interrupt breaks in, may a step of D or G have been taken.
+        """
+        with InterruptsHeldBack() as held:
+            first = True
+            while self.turns < until and not held.pressed:
+                held.adopt(sys._getframe())  # whoever asks for this turn
+                self._turn(draw, first)
+                first = False
+                yield self.turns
+
+    def _turn(self, draw: Callable[[int], Tensor], first: bool) -> None:
         try:
-            with self.random:
-                real = draw(self.settings["batch_size"])
-                fake = self.generator(self.noise(self.settings["batch_size"]))
-                _check_real(real, fake)
-                discriminator_loss, real_logits, fake_logits = update_discriminator(
-                    self.discriminator, self.discriminator_optimizer, real, fake, self.losses
-                )
-                generator_loss = update_generator(self.discriminator, self.generator_optimizer, fake, self.losses)
+            with self._buffers_kept(), self.random:
+                discriminator_loss, real_p, fake_p, generator_loss = self._updates(draw, first)
         except Diverged as error:
             raise Diverged(
                 f"{error} at turn {self.turns + 1}. The history and the weight average hold the {self.turns} turns "
-                "before it. Make the networks and the game anew with lower learning rates, or load a checkpoint; "
-                "and see that the real images lie in [-1, 1]."
+                "before it. Make the networks and the game anew with lower learning rates, or load a checkpoint."
             ) from None
+        except game_checks.BadImages as error:
+            raise game_checks.BadImages(f"At turn {self.turns + 1} {error} Nothing of that turn has been kept.") from None
         self.average.update_parameters(self.generator)
-        probabilities = (logits.detach().sigmoid().mean().item() for logits in (real_logits, fake_logits))
-        self.history.append(Record(self.turns + 1, *probabilities, generator_loss.item(), discriminator_loss.item()))
+        self.history.append(Record(self.turns + 1, real_p, fake_p, generator_loss, discriminator_loss))
         self.turns += 1
+
+    def _updates(self, draw: Callable[[int], Tensor], first: bool) -> tuple[float, float, float, float]:
+        if first:
+            self._try_out()
+        self.generator.train(), self.discriminator.train()
+        real = game_checks.drawn(draw, self.batch_size)
+        fake = self.generator(self.noise(self.batch_size))
+        game_checks.check_real(real, fake)
+        if first:
+            game_checks.check_range(real, fake)
+        measures = update_discriminator(self.discriminator, self.discriminator_optimizer, real, fake, self.losses)
+        return *measures, update_generator(self.discriminator, self.generator_optimizer, fake, self.losses)
+
+    def _try_out(self) -> None:
+        with runtime.RandomStream(0):
+            game_checks.try_out(self.generator, self.discriminator, self.noise(self.batch_size), self.losses)
+
+    @contextmanager
+    def _buffers_kept(self) -> Iterator[None]:
+        """Put back what BatchNorm and spectral norm have counted, where the block fails."""
+        buffers = [*self.generator.buffers(), *self.discriminator.buffers()]
+        before = [buffer.clone() for buffer in buffers]
+        try:
+            yield
+        except BaseException:
+            for buffer, old in zip(buffers, before):
+                buffer.copy_(old)
+            raise
 
     def noise(self, n: int) -> Tensor:
         """n latent vectors from the standard normal distribution: n×latent_size, on the device."""
-        return torch.randn(n, self.settings["latent_size"], device=runtime.device())
+        return torch.randn(n, self.latent_size, device=runtime.device())
 
     def samples(self, z: Tensor) -> Tensor:
-        """The weight average's images for z of shape N×latent_size: float N×C×H×W in [-1, 1]."""
+        """The weight average's images for z of shape N×latent_size: float N×C×H×W in [-1, 1].
+
+        Raises ValueError for z of another shape.
+        """
+        if z.dim() != 2 or z.shape[1] != self.latent_size:
+            raise ValueError(f"z has shape {tuple(z.shape)}; it is N×{self.latent_size}, a row for each image.")
         return models.run(self.average.module, z)
 
     # -------------------------------------------------------------------------------- checkpoints
 
     def save(self, path: str | Path) -> None:
-        """Write a checkpoint (safetensors, with JSON in its header), whole or not at all."""
-        with interrupts_held_back() as interrupts:
-            tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in self._tensors().items()}
-            header = {"format": CHECKPOINT_FORMAT, "game": json.dumps({"turns": self.turns, **self.settings})}
-            runtime.write_whole(path, safetensors.torch.save(tensors, header))
-        if interrupts:
-            raise KeyboardInterrupt
+        """Write a checkpoint, whole or not at all.
+
+        Raises CheckpointError where the file is of a game that has been played further than this one, and OSError where it
+        cannot be written.
+        """
+        path = Path(path).expanduser()
+        if path.is_file():
+            self._check_not_further(path)
+        about = {"turns": self.turns, "settings": self._made_with, "rates": self._rates()}
+        with InterruptsHeldBack():
+            checkpoints.write(path, self._tensors(), about)
 
     def load(self, path: str | Path) -> None:
         """Continue where the checkpoint was written: networks, optimizers, average, random state, history.
@@ -177,21 +217,44 @@ class Game:
         Raises FileNotFoundError, or CheckpointError for a file that is damaged, no checkpoint, or of a game
         with other networks or settings; the game is then as it was.
         """
-        tensors, about = _read_checkpoint(path)
-        turns = about.pop("turns")
-        if about != self.settings:
-            raise CheckpointError(f"{path} was written by a game with {about}, but this game has {self.settings}.")
-        self._check_fit(path, tensors)
-        with interrupts_held_back() as interrupts:
-            for name, network in self._networks().items():
-                network.load_state_dict(_below(name, tensors))
-            for name, optimizer in self._optimizers().items():
-                _load_optimizer(optimizer, _below(name, tensors))
-            self.random.load_state(_below("random", tensors))
-            self.history[:] = [Record(int(row[0]), *row[1:]) for row in tensors["history"].tolist()]
-            self.turns = turns
-        if interrupts:
-            raise KeyboardInterrupt
+        path = Path(path).expanduser()
+        tensors, about = checkpoints.read(path)
+        checkpoints.check_settings(path, about["settings"], self._made_with)
+        checkpoints.check_shapes(path, tensors, self._shapes(tensors, about["turns"]))
+        before = {name: tensor.clone() for name, tensor in self._tensors().items()}, self.turns, self._rates()
+        with InterruptsHeldBack():
+            try:
+                self._become(tensors, about["turns"], about["rates"])
+            except BaseException:
+                self._become(*before)
+                raise
+
+    def go_on(self, path: str | Path) -> None:
+        """Load the checkpoint, if there is one and it is further than this game, and say so; else do nothing.
+
+        A lesson that saves as it plays calls this before its loop: after a killed kernel the loop goes on from the last
+        checkpoint, and one that was finished is not played again. To train from the start, delete the file.
+        Raises CheckpointError as `load` does.
+        """
+        path = Path(path).expanduser()
+        if path.exists() and checkpoints.about(path)["turns"] > self.turns:
+            self.load(path)
+            print(f"Going on from turn {self.turns}, kept in {path}. Delete that file to train from the start.")
+
+    def _check_not_further(self, path: Path) -> None:
+        try:
+            turns = checkpoints.about(path)["turns"]
+        except CheckpointError:  # nothing that could be gone on from
+            return
+        if turns > self.turns:
+            raise CheckpointError(
+                f"{path} holds a game at turn {turns}, further than this one at turn {self.turns}, and is not overwritten. "
+                "Go on from it with game.go_on(path); or delete the file, or save under another name."
+            )
+
+    def _rates(self) -> list[float]:
+        """The learning rates as they are now: a reader may lower them while the game goes on."""
+        return [float(group["lr"]) for optimizer in self._optimizers().values() for group in optimizer.param_groups]
 
     def _networks(self) -> dict[str, nn.Module]:
         return {"generator": self.generator, "discriminator": self.discriminator, "average": self.average}
@@ -209,68 +272,41 @@ class Game:
                 tensors |= {f"{name}.{index}.{key}": tensor for key, tensor in state.items()}
         return tensors | {f"random.{kind}": state for kind, state in self.random.state().items()}
 
-    def _check_fit(self, path: str | Path, tensors: dict[str, Tensor]) -> None:
-        """Networks must match by name and shape before anything is loaded."""
+    def _shapes(self, found: dict[str, Tensor], turns: int) -> dict[str, tuple[int, ...]]:
+        """The shapes of all tensors that a checkpoint of this game has after so many turns; `found` are those that one has."""
+        shapes: dict[str, tuple[int, ...]] = {"history": (turns, len(Record._fields))}
         for name, network in self._networks().items():
-            wanted = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-            found = {key: tuple(tensor.shape) for key, tensor in _below(name, tensors).items()}
-            for key in sorted(wanted.keys() | found.keys()):
-                if wanted.get(key) != found.get(key):
-                    raise CheckpointError(
-                        f"{path} does not fit this game: {name}.{key} has shape {found.get(key)} in the file and "
-                        f"{wanted.get(key)} here. Build the networks as they were when it was written."
-                    )
+            shapes |= {f"{name}.{key}": tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+        for name, optimizer in self._optimizers().items():
+            (group,) = optimizer.param_groups
+            known = {key.split(".")[0] for key in checkpoints.below(name, found)}
+            for index, parameter in enumerate(group["params"]):
+                # Adam knows nothing of a parameter that no gradient has reached yet; but of one it does, in a played game.
+                if str(index) in known or (turns and not known):
+                    shape = tuple(parameter.shape)
+                    shapes |= {f"{name}.{index}.{key}": shape for key in ("exp_avg", "exp_avg_sq")} | {f"{name}.{index}.step": ()}
+        # Kinds of device that the file has and this machine has not, or the other way round, are left as they are.
+        here = {f"random.{kind}": tuple(state.shape) for kind, state in self.random.state().items()}
+        there = {name: tuple(tensor.shape) for name, tensor in found.items() if name.startswith("random.")}
+        return shapes | there | {name: shape for name, shape in here.items() if name in there or name == "random.cpu"}
+
+    def _become(self, tensors: dict[str, Tensor], turns: int, rates: list[float]) -> None:
+        for name, network in self._networks().items():
+            network.load_state_dict(checkpoints.below(name, tensors))
+        for (name, optimizer), rate in zip(self._optimizers().items(), rates):
+            _load_optimizer(optimizer, checkpoints.below(name, tensors), rate)
+        self.random.load_state(checkpoints.below("random", tensors))
+        self.history[:] = [Record(int(row[0]), *row[1:]) for row in tensors["history"].tolist()]
+        self.turns = turns
 
 
-def _check_real(real: Tensor, fake: Tensor) -> None:
-    if real.shape != fake.shape or real.dtype != fake.dtype:
-        raise ValueError(
-            f"draw gave real images of shape {tuple(real.shape)} and {real.dtype}, but the generator makes "
-            f"{tuple(fake.shape)} and {fake.dtype}: the discriminator must see both alike."
-        )
-
-
-@contextmanager
-def interrupts_held_back() -> Iterator[list[int]]:
-    """Collect interrupts (SIGINT) while the block runs, so that what it changes is changed as a whole.
-
-    Only the main thread receives signals; elsewhere this does nothing.
-    """
-    interrupts: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupts
-        return
-    outer = signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
-    try:
-        yield interrupts
-    finally:
-        signal.signal(signal.SIGINT, outer)
-
-
-def _read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict]:
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            if header.get("format") != CHECKPOINT_FORMAT:
-                raise CheckpointError(f"{path} holds tensors, but is no checkpoint that Game.save wrote.")
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(header["game"])  # noqa: SIM118
-    except safetensors.SafetensorError as error:
-        raise CheckpointError(
-            f"{path} is no checkpoint that Game.save wrote, or is damaged ({error}). Pickled files (.pt, .pth, .pkl) "
-            "are not read, since unpickling runs whatever code they hold."
-        ) from None
-
-
-def _below(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
-
-
-def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], rate: float) -> None:
     states: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         index, key = name.split(".")
         states.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({"state": states, "param_groups": optimizer.state_dict()["param_groups"]})
+    groups = [{**group, "lr": rate} for group in optimizer.state_dict()["param_groups"]]
+    optimizer.load_state_dict({"state": states, "param_groups": groups})
     for parameter, state in optimizer.state.items():
         for key, tensor in state.items():
             if tensor.shape == parameter.shape:

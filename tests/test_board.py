@@ -77,10 +77,10 @@ def test_the_game_comes_out_as_without_a_board(boards, monkeypatch, classifier):
     assert list(board.watch(watched, draw, 30, classifier=classifier)) == list(range(1, 31))
     assert len(boards[0].pictures) == 33
     assert torch.equal(torch.get_rng_state(), outside), "the reader's random numbers are not the board's"
-    expected, found = plain._tensors(), watched._tensors()
-    assert expected.keys() == found.keys()
-    for name, tensor in expected.items():
-        assert torch.equal(tensor, found[name]), name
+    assert plain.history == watched.history
+    for name in ("generator", "discriminator", "average"):
+        expected, found = getattr(plain, name).state_dict(), getattr(watched, name).state_dict()
+        assert all(torch.equal(tensor, found[key]) for key, tensor in expected.items()), name
 
 
 # ------------------------------------------------------------------------------------------------- the pace
@@ -97,20 +97,20 @@ def clock(boards, monkeypatch):
         clock.spent.append(next(clock.costs))
         clock.now += clock.spent[-1]
 
-    def draw_slowly(n):
+    def turn(game, draw, first):
         clock.now += 0.01
-        return draw(n)
+        game.turns += 1
 
     monkeypatch.setattr(board, "time", SimpleNamespace(perf_counter=lambda: clock.now))
     monkeypatch.setattr(board._Board, "_show", show_slowly)
-    clock.draw = draw_slowly
+    monkeypatch.setattr(training.Game, "_turn", turn)  # the pace is the board's: nobody need learn for it
     return clock
 
 
 @pytest.mark.parametrize("cost", [0.001, 0.02, 0.1, 0.3])
 def test_pictures_take_a_twentieth_of_the_time_and_no_more(boards, clock, cost):
     clock.costs = itertools.repeat(cost)
-    play(board.watch(small_game(), clock.draw, 1500))
+    play(board.watch(small_game(), draw, 1500))
     playing, (_, _, *pictures) = 1500 * 0.01, clock.spent  # the first two are there before the game begins
     assert sum(pictures) <= 0.05 * playing + 1e-6
     assert sum(pictures) > 0.05 * playing - 2 * max(cost, 0.01), "there was time for more"
@@ -121,19 +121,19 @@ def test_pictures_take_a_twentieth_of_the_time_and_no_more(boards, clock, cost):
 
 def test_one_slow_picture_is_paid_for_before_the_next(boards, clock):
     clock.costs = itertools.chain([0.1, 0.1, 0.1, 2.0], itertools.repeat(0.1))
-    play(board.watch(small_game(), clock.draw, 8000))
+    play(board.watch(small_game(), draw, 8000))
     slow, after = boards[0].pictures[3:5]
     assert after - slow > 3000
     assert sum(clock.spent[2:]) <= 0.05 * 80 + 1e-6
 
 
 def test_a_short_run_has_the_first_picture_and_the_last(boards, clock):
-    play(board.watch(small_game(), clock.draw, 100))
+    play(board.watch(small_game(), draw, 100))
     assert boards[0].pictures == [0, 0, 100]
 
 
 def test_the_heading_tells_pace_and_time_left(boards, clock):
-    play(board.watch(small_game(), clock.draw, 1500))
+    play(board.watch(small_game(), draw, 1500))
     # A hundred turns a second, of which the pictures take a twentieth.
     assert clock.headings[0] == "Turn 0 of 1500"
     assert clock.headings[2] == "Turn 400 of 1500 · 100 turns a second · 11 s left"
@@ -193,12 +193,12 @@ def test_a_game_that_has_been_played_is_shown(boards, capsys):
 
 
 def test_a_game_that_diverges_says_so_and_shows_the_turns_before(boards):
-    def rotten(n):
-        return draw(n) * (torch.nan if game.turns == 7 else 1)
+    def rotten(fake_logits):
+        return fake_logits.mean() * (torch.nan if game.turns == 7 else 1)
 
-    game = small_game()
-    with pytest.raises(training.Diverged, match="turn 8"):
-        play(board.watch(game, rotten, 20))
+    game = small_game(losses=losses.Losses(losses.cross_entropy_discriminator, rotten))
+    with pytest.raises(training.Diverged, match="generator's loss became nan at turn 8"):
+        play(board.watch(game, draw, 20))
     assert boards[0].pictures[-1] == 7
 
 
@@ -216,7 +216,7 @@ def test_outside_a_notebook_it_is_a_bar(capsys):
 
 @pytest.mark.parametrize("where", ["in a turn", "in a picture", "twice"])
 def test_interrupts_anywhere_end_in_one_sentence(boards, monkeypatch, where):
-    game, put = small_game(), plots.Screen.put
+    game, given, put = small_game(), [], plots.Screen.put
 
     def interrupted_draw(n):
         if where != "in a picture" and game.turns == 6:
@@ -231,7 +231,8 @@ def test_interrupts_anywhere_end_in_one_sentence(boards, monkeypatch, where):
     monkeypatch.setattr(plots.Screen, "put", interrupted_put)
     monkeypatch.setattr(board, "SHARE", 1e9)
     with pytest.raises(board.Stopped, match="after turn [67] of 100. The game keeps everything so far") as stopped:
-        play(board.watch(game, interrupted_draw, 100))
+        given.extend(board.watch(game, interrupted_draw, 100))
+    assert given == list(range(1, game.turns + 1)), "every turn that was played has been given"
     assert isinstance(stopped.value, KeyboardInterrupt) and stopped.value._render_traceback_() == [str(stopped.value)]
     assert boards[0].pictures[-1] == game.turns == len(game.history)
 
@@ -257,7 +258,8 @@ COMPARE = """
         pass
     for turn in plain.play(draw, turns + 20):
         pass
-    same = [torch.equal(tensor, plain._tensors()[name]) for name, tensor in game._tensors().items()]
+    pairs = zip(game.average.state_dict().values(), plain.average.state_dict().values())
+    same = [torch.equal(*pair) for pair in pairs] + [game.history == plain.history]
     print("same:", all(same), len(same) > 10, flush=True)
 """
 

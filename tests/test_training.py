@@ -9,12 +9,13 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from gan_lessons import losses, models, training
+from gan_lessons import checkpoints, losses, models, training
 from gan_lessons.history import History
 from gan_lessons.training import CheckpointError, Diverged, Game
 
@@ -36,7 +37,17 @@ def play(game, until):
 
 
 def everything(game):
-    return {name: tensor.clone() for name, tensor in game._tensors().items()}
+    """All that a game is, by name; no list of the package's own is asked."""
+    state = {"history": torch.tensor(list(game.history)), "turns": torch.tensor(game.turns)}
+    networks = {"generator": game.generator, "discriminator": game.discriminator, "average": game.average}
+    for name, network in networks.items():
+        state |= {f"{name}.{key}": tensor.clone() for key, tensor in network.state_dict().items()}
+    for name, optimizer in (("G", game.generator_optimizer), ("D", game.discriminator_optimizer)):
+        state[f"{name}.lr"] = torch.tensor(optimizer.param_groups[0]["lr"])
+        for index, parameter in enumerate(optimizer.param_groups[0]["params"]):
+            memory = optimizer.state.get(parameter, {})
+            state |= {f"{name}.{index}.{key}": tensor.clone() for key, tensor in memory.items()}
+    return state | game.random.state()
 
 
 def assert_same(game, other):
@@ -120,8 +131,24 @@ def test_weight_average_follows_its_formula():
     expected = [weight.detach().clone() for weight in game.generator.parameters()]
     for _ in game.play(draw, 6):
         expected = [0.9 * old + 0.1 * new.detach() for old, new in zip(expected, game.generator.parameters())]
-    for mine, its in zip(expected, game.average.module.parameters()):
+    for mine, its in zip(expected, game.average.module.parameters(), strict=True):
         torch.testing.assert_close(mine, its)
+
+
+def test_weight_average_follows_its_formula_in_batchnorms_means_too_and_by_default():
+    game = play(small_game(), 1)
+    means = game.generator[1].running_mean.clone()
+    for _ in game.play(draw, 6):
+        means = 0.995 * means + 0.005 * game.generator[1].running_mean
+    torch.testing.assert_close(game.average.module[1].running_mean, means)
+    assert not torch.allclose(means, game.generator[1].running_mean)
+
+
+def test_a_turn_is_played_in_training_mode():
+    game, as_ever = small_game(), small_game()
+    game.generator.eval(), game.discriminator.eval()
+    assert_same(play(game, 3), play(as_ever, 3))
+    assert not torch.equal(game.generator[1].running_mean, torch.zeros(8))
 
 
 def test_the_games_random_numbers_and_the_callers_do_not_meet():
@@ -138,9 +165,17 @@ def test_the_games_random_numbers_and_the_callers_do_not_meet():
 
 def test_samples_come_from_the_average_and_change_nothing():
     game = play(small_game(), 5)
-    before, z = everything(game), game.noise(2500)
+    z = game.noise(2500)
+    before = everything(game)
     images = game.samples(z)
     assert images.shape == (2500, 1, 2, 2) and not images.requires_grad
+    with torch.no_grad():
+        torch.testing.assert_close(images, game.average.module(z))
+        game.generator.eval()
+        assert not torch.allclose(images, game.generator(z))
+        game.generator.train()
+    with pytest.raises(ValueError, match=r"z has shape \(4, 2\); it is N×3"):
+        game.samples(torch.zeros(4, 2))
     torch.testing.assert_close(images[7:9], game.samples(z[7:9]))  # eval mode: an image does not depend on its batch
     assert game.generator.training
     assert all(torch.equal(before[name], tensor) for name, tensor in everything(game).items())
@@ -190,32 +225,26 @@ def test_csv_of_something_else_is_refused(content, says, tmp_path):
         (lambda n: draw(n).to(torch.uint8), "torch.uint8, but the generator makes"),
     ],
 )
-def test_wrong_real_images_are_refused_before_anything_changes(wrong, says):
-    game = play(small_game(), 2)
-    before = everything(game)
+def test_wrong_real_images_are_refused_and_nothing_changes(wrong, says):
+    game, same = play(small_game(), 2), play(small_game(), 2)
     with pytest.raises(ValueError, match=says):
         list(game.play(wrong, 3))
-    # G has run once, so its BatchNorm has seen a batch; no weight, average, history or random number differs.
-    kept = {name for name in before if not ((name.startswith("generator.") and "running" in name) or "tracked" in name)}
-    assert all(torch.equal(before[name], everything(game)[name]) for name in kept)
-
-
-def test_batch_of_one_is_refused():
-    with pytest.raises(ValueError, match="batch_size is 1; batch normalisation"):
-        small_game(batch_size=1)
+    assert_same(game, same)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_stops_the_run_and_loses_nothing(value):
-    game = play(small_game(), 5)
-    before = everything(game)
+    def broken(real, fake):
+        loss = losses.cross_entropy_discriminator(real, fake)
+        return loss * value if game.turns == 5 and ill else loss
+
+    ill = True
+    game = small_game(losses=losses.Losses(broken, losses.non_saturating_generator))
     with pytest.raises(Diverged, match="discriminator's loss became (nan|inf) at turn 6.*lower learning rates"):
-        list(game.play(lambda n: torch.full((n, 1, 2, 2), value), 9))
-    assert game.turns == 5 == len(game.history)
-    for name, tensor in everything(game).items():
-        if not name.startswith("generator."):  # its BatchNorm has counted the batch
-            assert torch.equal(before[name], tensor), name
-    assert play(game, 8).turns == 8
+        play(game, 9)
+    assert_same(game, play(small_game(), 5))
+    ill = False
+    assert_same(play(game, 8), play(small_game(), 8))
 
 
 def test_exploding_weights_are_caught_before_they_reach_the_average():
@@ -230,7 +259,6 @@ def test_exploding_weights_are_caught_before_they_reach_the_average():
 
 INTERRUPTED = """
     import sys, time
-    sys.path.insert(0, "tests")
     import torch
     from test_training import draw, everything, play, small_game
 
@@ -258,7 +286,8 @@ INTERRUPTED = """
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 def test_interrupted_anywhere_and_continued_is_bit_identical():
-    child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(INTERRUPTED)], stdout=subprocess.PIPE, text=True)
+    code = textwrap.dedent(INTERRUPTED)
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent)
     moments = random.Random(0)
     rounds = []
     for _ in range(20):
@@ -375,7 +404,13 @@ def test_bad_checkpoints_are_refused_and_change_nothing(tmp_path):
     good = tmp_path / "good.safetensors"
     play(small_game(), 3).save(good)
     (tmp_path / "cut.safetensors").write_bytes(good.read_bytes()[:-100])
+    flipped = bytearray(good.read_bytes())
+    flipped[-5] ^= 1
+    (tmp_path / "flipped.safetensors").write_bytes(flipped)
     save_file({"weight": torch.zeros(2)}, tmp_path / "foreign.safetensors")
+    for name, version, said in [("older", 1, "{}"), ("later", 9, "{}"), ("headless", 2, "{"), ("turnless", 2, '{"turns": "3"}')]:
+        header = {"format": f"gan_lessons game {version}", "game": said}
+        save_file({"weight": torch.zeros(2)}, tmp_path / f"{name}.safetensors", header)
     torch.manual_seed(0)
     wide = Game(models.mlp_generator(3, (1, 2, 2), (9,)), models.mlp_discriminator((1, 2, 2), (8,)), latent_size=3, batch_size=8)
     game = play(small_game(), 2)
@@ -384,12 +419,23 @@ def test_bad_checkpoints_are_refused_and_change_nothing(tmp_path):
         (game, "cut", CheckpointError, "is damaged"),
         (game, "foreign", CheckpointError, "holds tensors, but is no checkpoint"),
         (wide, "good", CheckpointError, r"generator.0.weight has shape \(8, 3\) in the file and \(9, 3\) here"),
-        (small_game(batch_size=16), "good", CheckpointError, "'batch_size': 8.*but this game has.*'batch_size': 16"),
+        (small_game(batch_size=16), "good", CheckpointError, "batch_size is 8 in the file and 16 here"),
+        (small_game(generator_lr=1e-3), "good", CheckpointError, "generator_lr is 0.002 in the file and 0.001 here"),
+        (small_game(discriminator_lr=1e-3), "good", CheckpointError, "discriminator_lr is 0.0004 in the file and 0.001 here"),
+        (small_game(betas=(0.5, 0.9)), "good", CheckpointError, r"betas is \[0.0, 0.999\] in the file and \[0.5, 0.9\] here"),
+        (small_game(losses=losses.minimax), "good", CheckpointError, "non_saturating_generator.* here"),
+        (game, "", CheckpointError, "is a folder"),
+        (game, "flipped", CheckpointError, "damaged: its numbers are not those"),
+        (game, "older", CheckpointError, "format 'gan_lessons game 1', written by another version"),
+        (game, "later", CheckpointError, "format 'gan_lessons game 9', written by another version"),
+        (game, "headless", CheckpointError, "its header cannot be read"),
+        (game, "turnless", CheckpointError, "its header cannot be read"),
         (game, "none", FileNotFoundError, "none.safetensors"),
     ]
     for loader, name, error, says in cases:
         with pytest.raises(error, match=says):
-            loader.load(tmp_path / f"{name}.safetensors")
+            loader.load(tmp_path / f"{name}.safetensors" if name else tmp_path)
+        assert loader is game or loader.turns == 0
     assert all(torch.equal(before[name], tensor) for name, tensor in everything(game).items())
 
 
@@ -403,3 +449,89 @@ def test_failed_save_keeps_the_old_checkpoint(tmp_path, monkeypatch):
         game.save(tmp_path / "game.safetensors")
     assert (tmp_path / "game.safetensors").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("gone", ["generator_optimizer.0.exp_avg", "average.n_averaged", "random.cpu", "history"])
+def test_a_checkpoint_that_lacks_a_tensor_is_refused(gone, tmp_path):
+    game = play(small_game(), 3)
+    tensors = {name: tensor for name, tensor in game._tensors().items() if name != gone}
+    about = {"turns": 3, "settings": game._made_with, "rates": [2e-3, 4e-4]}
+    checkpoints.write(tmp_path / "game.safetensors", tensors, about)
+    other = play(small_game(), 2)
+    with pytest.raises(CheckpointError, match=f"{gone} has shape None in the file"):
+        other.load(tmp_path / "game.safetensors")
+    assert_same(other, play(small_game(), 2))
+
+
+@pytest.mark.parametrize("step", ["load_state_dict", "load_state", "_load_optimizer"])
+def test_a_load_that_fails_in_the_middle_changes_nothing(step, tmp_path, monkeypatch):
+    play(small_game(), 7).save(tmp_path / "game.safetensors")
+    game, calls = play(small_game(), 3), []
+    owner = {"load_state_dict": game.discriminator, "load_state": game.random, "_load_optimizer": training}[step]
+    whole = getattr(owner, step)
+
+    def fails_once(*arguments):
+        calls.append(step)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    monkeypatch.setattr(owner, step, fails_once)
+    with pytest.raises(KeyboardInterrupt):
+        game.load(tmp_path / "game.safetensors")
+    monkeypatch.undo()
+    assert_same(game, play(small_game(), 3))
+    assert_same(play(game, 6), play(small_game(), 6))
+
+
+def test_learning_rates_that_were_lowered_on_the_way_stay_low(tmp_path):
+    game, other = play(small_game(), 2), small_game()
+    game.generator_optimizer.param_groups[0]["lr"] = 1e-4
+    game.save(tmp_path / "game.safetensors")
+    other.load(tmp_path / "game.safetensors")
+    assert_same(game, other)
+    assert_same(play(game, 5), play(other, 5))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's list of mapped files")
+def test_nothing_stays_mapped_to_the_file(tmp_path):
+    path = tmp_path / "game.safetensors"
+    play(small_game(), 3).save(path)
+    game = small_game()
+    game.load(path)
+    assert str(path) not in Path("/proc/self/maps").read_text()
+    play(game, 4).save(path)
+
+
+def test_go_on_loads_what_is_further_and_says_so(tmp_path, capsys):
+    path = tmp_path / "game.safetensors"
+    game = play(small_game(), 2)
+    game.go_on(path)
+    assert game.turns == 2 and capsys.readouterr().out == ""
+    game.save(path)
+    ahead = play(small_game(), 3)
+    ahead.go_on(path), game.go_on(path)
+    assert ahead.turns == 3 and capsys.readouterr().out == ""
+    fresh = small_game()
+    fresh.go_on(path)
+    assert capsys.readouterr().out == f"Going on from turn 2, kept in {path}. Delete that file to train from the start.\n"
+    assert_same(fresh, game)
+    with pytest.raises(CheckpointError, match="average_decay is 0.995 in the file and 0.9 here.*delete the file to begin anew"):
+        small_game(average_decay=0.9).go_on(path)
+
+
+def test_a_checkpoint_that_is_further_is_not_overwritten(tmp_path):
+    path = tmp_path / "game.safetensors"
+    play(small_game(), 5).save(path)
+    content = path.read_bytes()
+    with pytest.raises(CheckpointError, match=r"at turn 5, further than this one at turn 3, .*go_on\(path\)"):
+        play(small_game(), 3).save(path)
+    assert path.read_bytes() == content
+    play(small_game(), 5).save(path), play(small_game(), 6).save(path)
+
+
+def test_a_path_may_begin_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path)), monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    small_game().save("~/game.safetensors")
+    assert (tmp_path / "game.safetensors").is_file()
+    small_game().load("~/game.safetensors")

@@ -98,8 +98,8 @@ def card_of(game: training.Game, seconds: float) -> dict:
         "beliefs": {f"D(x), {split}": belief(game, data.faces(split)) for split in ("train", "test")},
         "data": "the 9 000 cartoon faces for training",
         "data_sha256": hashlib.sha256((bundle.FOLDER / "faces/faces.npz").read_bytes()).hexdigest(),
-        "command": "tools/pretrain_faces.py", "seed": SEED, "batch_size": game.settings["batch_size"],
-        "generator_lr": GENERATOR_LR, "discriminator_lr": DISCRIMINATOR_LR, "average_decay": game.settings["average_decay"],
+        "command": "tools/pretrain_faces.py", "seed": SEED, "batch_size": game.batch_size,
+        "generator_lr": GENERATOR_LR, "discriminator_lr": DISCRIMINATOR_LR, "average_decay": game.average_decay,
         "machine": runtime.report(), "seconds": round(seconds),
         "weights": "half precision",
     }  # fmt: skip
