@@ -71,7 +71,7 @@ def _game(path: Path, header: dict[str, str]) -> dict[str, Any]:
         )
     try:
         said = json.loads(header["game"])
-        if not isinstance(said["turns"], int) or not {"settings", "rates"} <= said.keys():
+        if not isinstance(said["turns"], int) or not {"seconds", "settings", "rates"} <= said.keys():
             raise TypeError(f"turns is {said['turns']!r}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} is damaged: its header cannot be read ({error}). Delete it, or take a copy.") from None

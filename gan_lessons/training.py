@@ -2,6 +2,7 @@
 
 import math
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,7 +85,8 @@ def _descend(optimizer: torch.optim.Optimizer, loss: Tensor, value: float, playe
 class Game:
     """Two networks, their optimizers, a weight average of G, the history, and a random stream of their own.
 
-    `average` is an exponential moving average of G's weights; `turns` is how many turns have been played.
+    `average` is an exponential moving average of G's weights; `turns` is how many turns have been played, in `seconds`.
+    `snapshots` are pictures by the turn at which the caller kept them, N×C×H×W each; a checkpoint holds them too.
     Raises TypeError or ValueError for networks and settings with which nothing can be learned.
     """
 
@@ -118,7 +120,8 @@ class Game:
         }  # fmt: skip
         self.random = runtime.RandomStream(seed)
         self.history = History()
-        self.turns = 0
+        self.snapshots: dict[int, Tensor] = {}
+        self.turns, self.seconds = 0, 0.0
 
     def play(self, draw: Callable[[int], Tensor], until: int) -> Iterator[int]:
         """Play turns until `until` have been played in all; gives each turn's number, counted from 1.
@@ -136,7 +139,9 @@ class Game:
             first = True
             while self.turns < until and not held.pressed:
                 held.adopt(sys._getframe())  # whoever asks for this turn
+                started = time.perf_counter()
                 self._turn(draw, first)
+                self.seconds += time.perf_counter() - started
                 first = False
                 yield self.turns
 
@@ -207,12 +212,12 @@ class Game:
         path = Path(path).expanduser()
         if path.is_file():
             self._check_not_further(path)
-        about = {"turns": self.turns, "settings": self._made_with, "rates": self._rates()}
+        about = {"turns": self.turns, "seconds": self.seconds, "settings": self._made_with, "rates": self._rates()}
         with InterruptsHeldBack():
             checkpoints.write(path, self._tensors(), about)
 
     def load(self, path: str | Path) -> None:
-        """Continue where the checkpoint was written: networks, optimizers, average, random state, history.
+        """Continue where the checkpoint was written: networks, optimizers, average, random state, history, snapshots.
 
         Raises FileNotFoundError, or CheckpointError for a file that is damaged, no checkpoint, or of a game
         with other networks or settings; the game is then as it was.
@@ -221,25 +226,39 @@ class Game:
         tensors, about = checkpoints.read(path)
         checkpoints.check_settings(path, about["settings"], self._made_with)
         checkpoints.check_shapes(path, tensors, self._shapes(tensors, about["turns"]))
-        before = {name: tensor.clone() for name, tensor in self._tensors().items()}, self.turns, self._rates()
+        before = {name: tensor.clone() for name, tensor in self._tensors().items()}, self.turns, self.seconds, self._rates()
         with InterruptsHeldBack():
             try:
-                self._become(tensors, about["turns"], about["rates"])
+                self._become(tensors, about["turns"], about["seconds"], about["rates"])
             except BaseException:
                 self._become(*before)
                 raise
 
-    def go_on(self, path: str | Path) -> None:
-        """Load the checkpoint, if there is one and it is further than this game, and say so; else do nothing.
+    def go_on(self, path: str | Path, until: int) -> None:
+        """Load the checkpoint of a run that was broken off before turn `until`, where there is one, and say so.
 
-        A lesson that saves as it plays calls this before its loop: after a killed kernel the loop goes on from the last
-        checkpoint, and one that was finished is not played again. To train from the start, delete the file.
-        Raises CheckpointError as `load` does.
+        A lesson that saves as it plays calls this before its loop, which then goes on where a killed kernel stopped. What
+        cannot be gone on from, a run that was finished or another game, is put aside under the next name that is free, so
+        that this game can save in its place; nothing happens where there is no file, or one that this game has overtaken.
         """
         path = Path(path).expanduser()
-        if path.exists() and checkpoints.about(path)["turns"] > self.turns:
-            self.load(path)
-            print(f"Going on from turn {self.turns}, kept in {path}. Delete that file to train from the start.")
+        if not path.exists():
+            return
+        try:
+            turns = checkpoints.about(path)["turns"]
+            if turns <= self.turns:
+                return
+            if turns < until:
+                self.load(path)
+                print(f"Going on from turn {self.turns}, kept in {path}. To train from the start, delete that file first.")
+                return
+            reason = f"a run that was finished at turn {turns}"
+        except CheckpointError:
+            reason = "a file that this game cannot go on from"
+        numbered = (path.with_stem(f"{path.stem}_{number}") for number in range(1, 10**6))
+        aside = next(free for free in numbered if not free.exists())
+        path.rename(aside)
+        print(f"In {path} lay {reason}: it is kept as {aside.name}, and training begins anew.")
 
     def _check_not_further(self, path: Path) -> None:
         try:
@@ -249,7 +268,7 @@ class Game:
         if turns > self.turns:
             raise CheckpointError(
                 f"{path} holds a game at turn {turns}, further than this one at turn {self.turns}, and is not overwritten. "
-                "Go on from it with game.go_on(path); or delete the file, or save under another name."
+                "Go on from it with game.load(path); or delete the file, or save under another name."
             )
 
     def _rates(self) -> list[float]:
@@ -270,6 +289,7 @@ class Game:
         for name, optimizer in self._optimizers().items():
             for index, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"{name}.{index}.{key}": tensor for key, tensor in state.items()}
+        tensors |= {f"snapshots.{turn}": images for turn, images in self.snapshots.items()}
         return tensors | {f"random.{kind}": state for kind, state in self.random.state().items()}
 
     def _shapes(self, found: dict[str, Tensor], turns: int) -> dict[str, tuple[int, ...]]:
@@ -285,19 +305,22 @@ class Game:
                 if str(index) in known or (turns and not known):
                     shape = tuple(parameter.shape)
                     shapes |= {f"{name}.{index}.{key}": shape for key in ("exp_avg", "exp_avg_sq")} | {f"{name}.{index}.step": ()}
+        shapes |= {name: tuple(tensor.shape) for name, tensor in found.items() if name.startswith("snapshots.")}
         # Kinds of device that the file has and this machine has not, or the other way round, are left as they are.
         here = {f"random.{kind}": tuple(state.shape) for kind, state in self.random.state().items()}
         there = {name: tuple(tensor.shape) for name, tensor in found.items() if name.startswith("random.")}
         return shapes | there | {name: shape for name, shape in here.items() if name in there or name == "random.cpu"}
 
-    def _become(self, tensors: dict[str, Tensor], turns: int, rates: list[float]) -> None:
+    def _become(self, tensors: dict[str, Tensor], turns: int, seconds: float, rates: list[float]) -> None:
         for name, network in self._networks().items():
             network.load_state_dict(checkpoints.below(name, tensors))
         for (name, optimizer), rate in zip(self._optimizers().items(), rates):
             _load_optimizer(optimizer, checkpoints.below(name, tensors), rate)
         self.random.load_state(checkpoints.below("random", tensors))
         self.history[:] = [Record(int(row[0]), *row[1:]) for row in tensors["history"].tolist()]
-        self.turns = turns
+        kept = checkpoints.below("snapshots", tensors)
+        self.snapshots = {int(turn): kept[turn].to(runtime.device()) for turn in sorted(kept, key=int)}
+        self.turns, self.seconds = turns, seconds
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], rate: float) -> None:

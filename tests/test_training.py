@@ -503,28 +503,60 @@ def test_nothing_stays_mapped_to_the_file(tmp_path):
     play(game, 4).save(path)
 
 
-def test_go_on_loads_what_is_further_and_says_so(tmp_path, capsys):
+def test_go_on_takes_up_a_run_that_was_broken_off_and_says_so(tmp_path, capsys):
     path = tmp_path / "game.safetensors"
     game = play(small_game(), 2)
-    game.go_on(path)
-    assert game.turns == 2 and capsys.readouterr().out == ""
+    game.go_on(path, until=5)
     game.save(path)
     ahead = play(small_game(), 3)
-    ahead.go_on(path), game.go_on(path)
-    assert ahead.turns == 3 and capsys.readouterr().out == ""
+    ahead.go_on(path, until=5), game.go_on(path, until=5)
+    assert (ahead.turns, game.turns) == (3, 2) and capsys.readouterr().out == ""
     fresh = small_game()
-    fresh.go_on(path)
-    assert capsys.readouterr().out == f"Going on from turn 2, kept in {path}. Delete that file to train from the start.\n"
+    fresh.go_on(path, until=5)
+    said = f"Going on from turn 2, kept in {path}. To train from the start, delete that file first.\n"
+    assert capsys.readouterr().out == said
     assert_same(fresh, game)
-    with pytest.raises(CheckpointError, match="average_decay is 0.995 in the file and 0.9 here.*delete the file to begin anew"):
-        small_game(average_decay=0.9).go_on(path)
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_what_cannot_be_gone_on_from_is_put_aside_and_never_lost(tmp_path, capsys):
+    path = tmp_path / "game.safetensors"
+    play(small_game(), 4).save(path)
+    finished = path.read_bytes()
+    game = small_game()
+    game.go_on(path, until=4)
+    assert game.turns == 0 and not path.exists()
+    assert "a run that was finished at turn 4: it is kept as game_1.safetensors" in capsys.readouterr().out
+    play(small_game(average_decay=0.9), 2).save(path)
+    other = path.read_bytes()
+    game.go_on(path, until=4)
+    assert "a file that this game cannot go on from: it is kept as game_2.safetensors" in capsys.readouterr().out
+    path.write_bytes(b"no checkpoint")
+    game.go_on(path, until=4)
+    kept = [(tmp_path / f"game_{number}.safetensors").read_bytes() for number in (1, 2, 3)]
+    assert kept == [finished, other, b"no checkpoint"] and game.turns == 0
+    play(game, 1).save(path)
+
+
+def test_a_checkpoint_holds_snapshots_and_seconds(tmp_path):
+    path = tmp_path / "game.safetensors"
+    game, pictures = play(small_game(), 12), torch.rand(3, 1, 2, 2)
+    game.snapshots = {10: pictures, 9: -pictures}
+    seconds = game.seconds
+    assert seconds > 0
+    game.save(path)
+    loaded = play(small_game(), 2)
+    loaded.snapshots = {1: pictures}
+    loaded.load(path)
+    assert list(loaded.snapshots) == [9, 10] and loaded.seconds == seconds
+    assert torch.equal(loaded.snapshots[10], pictures) and torch.equal(loaded.snapshots[9], -pictures)
 
 
 def test_a_checkpoint_that_is_further_is_not_overwritten(tmp_path):
     path = tmp_path / "game.safetensors"
     play(small_game(), 5).save(path)
     content = path.read_bytes()
-    with pytest.raises(CheckpointError, match=r"at turn 5, further than this one at turn 3, .*go_on\(path\)"):
+    with pytest.raises(CheckpointError, match=r"at turn 5, further than this one at turn 3, .*load\(path\)"):
         play(small_game(), 3).save(path)
     assert path.read_bytes() == content
     play(small_game(), 5).save(path), play(small_game(), 6).save(path)
