@@ -406,6 +406,14 @@ def test_whatever_a_decoder_raises_names_the_file(pictures, monkeypatch):
             own_pictures.folder_pixels(pictures, 32)
 
 
+def test_what_pillow_warns_of_is_not_shown(tmp_path, monkeypatch):
+    save(tmp_path / "large.png", 64, 64)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3000)  # from here on a warning, from twice as many on an error
+    with warnings.catch_warnings(record=True) as shown:
+        assert own_pictures.folder_pixels(tmp_path)[1].kept == 1
+    assert shown == []
+
+
 # What is asked for wrongly
 
 
