@@ -5,7 +5,6 @@ import io
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -406,6 +405,14 @@ def test_whatever_a_decoder_raises_names_the_file(pictures, monkeypatch):
             own_pictures.folder_pixels(pictures, 32)
 
 
+def test_what_pillow_warns_of_is_not_shown(tmp_path, monkeypatch):
+    save(tmp_path / "large.png", 64, 64)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3000)  # from here on a warning, from twice as many on an error
+    with warnings.catch_warnings(record=True) as shown:
+        assert own_pictures.folder_pixels(tmp_path)[1].kept == 1
+    assert shown == []
+
+
 # What is asked for wrongly
 
 
@@ -549,16 +556,19 @@ def test_two_processes_read_the_same_folder_at_once(pictures, tmp_path, stopped)
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL)
 
     with start(6) as first:
-        assert "10 image files" in first.stdout.readline()
-        while not Path(marks[0]).exists():
-            assert first.poll() is None
-        with start(0) as second:
-            assert second.stdout.readline() == "Another notebook is reading these pictures: waiting for it.\n"
-            if stopped:
-                first.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
-            else:
-                Path(marks[1]).touch()
-            told = [first.stdout.read().splitlines()[-1:], second.stdout.read().splitlines()[-1:]]
+        try:
+            assert "10 image files" in first.stdout.readline()
+            while not Path(marks[0]).exists():
+                assert first.poll() is None
+            with start(0) as second:
+                assert second.stdout.readline() == "Another notebook is reading these pictures: waiting for it.\n"
+                if stopped:
+                    first.kill()
+                else:
+                    Path(marks[1]).touch()
+                told = [first.stdout.read().splitlines()[-1:], second.stdout.read().splitlines()[-1:]]
+        finally:
+            first.kill()  # where the test failed it would wait for ever
     right = f"6 {hashlib.sha256(expected).hexdigest()}"
     assert told == ([[], [f"6 {right}"]] if stopped else [[f"10 {right}"], [f"0 {right}"]])
 
