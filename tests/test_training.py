@@ -455,7 +455,7 @@ def test_failed_save_keeps_the_old_checkpoint(tmp_path, monkeypatch):
 def test_a_checkpoint_that_lacks_a_tensor_is_refused(gone, tmp_path):
     game = play(small_game(), 3)
     tensors = {name: tensor for name, tensor in game._tensors().items() if name != gone}
-    about = {"turns": 3, "settings": game._made_with, "rates": [2e-3, 4e-4]}
+    about = {"turns": 3, "settings": game._made_with, "seconds": 1.0, "rates": [2e-3, 4e-4]}
     checkpoints.write(tmp_path / "game.safetensors", tensors, about)
     other = play(small_game(), 2)
     with pytest.raises(CheckpointError, match=f"{gone} has shape None in the file"):
