@@ -78,6 +78,7 @@ def test_an_unusable_gpu_is_no_breakage_but_is_told(own_bundle, monkeypatch, cap
         raise RuntimeError("no kernel image is available")
 
     runtime.device.cache_clear()
+    monkeypatch.delenv("GAN_LESSONS_DEVICE")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch, "ones", fail)
     status, out = run(capsys)

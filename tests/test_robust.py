@@ -147,7 +147,7 @@ def test_read_only_checkout(checkout):
 @pytest.mark.slow
 def test_unusable_gpu_costs_one_sentence(checkout):
     notebook = start_of_lesson_04()
-    client(notebook, checkout, startup=UNUSABLE_GPU).execute(**settings(checkout))
+    client(notebook, checkout, startup=UNUSABLE_GPU).execute(**settings(checkout, GAN_LESSONS_DEVICE=""))
     warned = "".join(texts(notebook, "stderr"))
     assert warned.count("Warning") == 1
     assert "The cuda GPU cannot be used (CUDA error: no kernel image is available), so the CPU does the work." in warned
