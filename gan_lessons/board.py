@@ -1,6 +1,5 @@
 """The live board: a game drawn while it is played, slowed down by no more than a twentieth."""
 
-import io
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +11,6 @@ from IPython import get_ipython
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
@@ -170,9 +168,7 @@ class _Board:
             self._draw_classes(self.panels[2], self.classifier(samples).probabilities)
         plots.draw_images(self.images, samples[:IMAGES], COLUMNS)
         self.canvas.draw()
-        content = io.BytesIO()
-        Image.fromarray(numpy.asarray(self.canvas.buffer_rgba())).convert("RGB").save(content, "PNG")
-        self.screen.put(content.getvalue())
+        self.screen.put(plots.png(numpy.asarray(self.canvas.buffer_rgba())))
 
     def _draw_curves(self) -> None:
         history, (left, right) = self.game.history, self.panels[:2]

@@ -42,7 +42,7 @@ def attend() -> None:
 def gnu_openmp() -> ctypes.CDLL | None:
     """GNU's OpenMP, where this process has loaded it."""
     try:
-        maps = Path("/proc/self/maps").read_text()
+        maps = Path("/proc/self/maps").read_text(encoding="utf-8")
     except OSError:  # no Linux
         return None
     found = re.search(r"/\S*libgomp\S*$", maps, flags=re.MULTILINE)

@@ -14,7 +14,6 @@ import numpy
 import pytest
 import torch
 from drawn_faces import DrawnFaces
-from pretended_gpu import install
 from torch import nn
 
 from gan_lessons import (
@@ -32,6 +31,7 @@ from gan_lessons import (
     training,
     widgets,
 )
+from tools.pretended_gpu import install
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = ("cuda", "mps")

@@ -4,7 +4,7 @@
     .venv/bin/python -m tools.device_test notebooks/07_dcgan_digits.ipynb --kinds mps
     .venv/bin/python -m tools.device_test notebooks/02*.ipynb --turns 0        with loops of full length
 
-tests/pretended_gpu.py says what is seen and what is not. The pretended GPU is slow, so loops over range(), over a game's
+tools/pretended_gpu.py says what is seen and what is not. The pretended GPU is slow, so loops over range(), over a game's
 turns and over a board's end after the first `--turns`; nothing else is left out. Some cells do not survive that, since what they
 show needs a game played to its end. Each notebook is therefore run on the CPU too, equally short: a cell that stops there as
 well is only counted. The exit code is 1 where the pretended GPU complains, or a cell stops on it and not on the CPU.
@@ -54,7 +54,7 @@ def run(path: Path, kind: str, turns: int) -> dict:
     os.environ["GAN_LESSONS_DEVICE"] = kind
     complaints = {}
     if kind != "cpu":
-        from tests.pretended_gpu import install
+        from tools.pretended_gpu import install
 
         complaints = install(kind).complaints
     shell = InteractiveShell.instance()

@@ -5,7 +5,6 @@ words what it is, and shows a picture in its place.
 """
 
 import html
-import io
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -14,8 +13,8 @@ import numpy
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 
+from gan_lessons import plots
 from gan_lessons.widgets.latent import latent_sliders, morph, teach_direction, time_travel
 from gan_lessons.widgets.panel import Panel
 
@@ -42,9 +41,7 @@ def _frame(canvas: FigureCanvasAgg, still: Any, moving: Iterable[Artist]) -> byt
     for artist in moving:
         artist.draw(canvas.get_renderer())
         artist.remove()
-    content = io.BytesIO()
-    Image.fromarray(numpy.asarray(canvas.buffer_rgba())).convert("RGB").save(content, "PNG")
-    return content.getvalue()
+    return plots.png(numpy.asarray(canvas.buffer_rgba()))
 
 
 def frame_slider(pictures: Mapping[str, bytes], description: str, captions: Mapping[str, str] | None = None) -> Panel:

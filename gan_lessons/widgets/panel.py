@@ -141,24 +141,17 @@ class Picture(ipywidgets.VBox):
         self._pixels = plots.tiles(images, self._columns)
         self.layout.max_width = f"{self._pixels.shape[1] * self._factor()}px"
         with self.image.hold_sync():  # one message, not two
-            self.image.value = png(self._pixels)
+            self.image.value = plots.png(self._pixels)
             if self.image.has_trait("tooltip"):  # from ipywidgets 8 on: what screen readers read for the picture
                 self.image.tooltip = words
         self.caption.value = html.escape(words)
 
     def enlarged(self) -> bytes:
         """The picture in the size in which it is shown, as a PNG file."""
-        return png(self._pixels.repeat(self._factor(), 0).repeat(self._factor(), 1))
+        return plots.png(self._pixels.repeat(self._factor(), 0).repeat(self._factor(), 1))
 
     def _factor(self) -> int:
         return max(1, self._side // self._pixels.shape[1])
-
-
-def png(pixels: numpy.ndarray) -> bytes:
-    """uint8 pixels height×width×3 as a PNG file, packed in the fastest way."""
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "PNG", compress_level=1)
-    return content.getvalue()
 
 
 class FaceButtons(ipywidgets.VBox):
@@ -178,7 +171,7 @@ class FaceButtons(ipywidgets.VBox):
     @staticmethod
     def picture(image: Tensor) -> bytes:
         """One image C×H×W in [-1, 1] as a PNG file."""
-        return png(plots.tiles(image[None], 1))
+        return plots.png(plots.tiles(image[None], 1))
 
     @property
     def buttons(self) -> list[ipywidgets.Widget]:
@@ -245,6 +238,4 @@ def filmstrip(rows: Mapping[str, Tensor], columns: list[str], title: str) -> byt
     panels[0].set_xticks([step * (n + 0.5) for n in range(len(columns))], columns)
     panels[0].tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
     figure.suptitle(title, fontsize=13)
-    content = io.BytesIO()
-    figure.savefig(content, format="png")
-    return content.getvalue()
+    return plots.figure_png(figure)
