@@ -116,35 +116,36 @@ def check_largest(real: float, fake: float, images: bool) -> None:
         raise BadImages(f"The generator makes images with values up to {fake:.4g}, not in [-1, 1]. End it with nn.Tanh().")
 
 
-def check_range(real: Tensor, fake: Tensor) -> None:
-    """Raises BadImages where all pixels of a batch, N×C×H×W, are light: those of an image in [0, 1], or of a sigmoid."""
-    for images, sentence in (
-        (
-            real,
-            "draw gave real images from {:.4g} to {:.4g}, none below 0; they must lie in [-1, 1]. Stretch them: 2 * images - 1.",
-        ),
-        (
-            fake,
-            "The generator makes images from {:.4g} to {:.4g}, none below 0; they must reach from -1 to 1. End it with nn.Tanh().",
-        ),
-    ):
-        low, high = torch.stack(images.detach().aminmax()).tolist()
-        if images.dim() == 4 and images.numel() >= ENOUGH and 0 <= low < high <= LIMIT:
-            raise BadImages(sentence.format(low, high))
+def check_range(real: Tensor) -> None:
+    """Raises BadImages where all pixels of a real batch, N×C×H×W, are light: those of images in [0, 1]."""
+    low, high = torch.stack(real.detach().aminmax()).tolist()
+    if real.dim() == 4 and real.numel() >= ENOUGH and 0 <= low < high <= LIMIT:
+        raise BadImages(
+            f"draw gave real images from {low:.4g} to {high:.4g}, none below 0; they must lie in [-1, 1]. "
+            "Stretch them: 2 * images - 1."
+        )
 
 
 def try_out(generator: nn.Module, discriminator: nn.Module, z: Tensor, losses: Losses) -> None:
     """Run both networks once, in eval mode, so that nothing in them moves.
 
-    Raises ValueError where G does not take z, N×latent_size, where D does not take G's images or does not give N logits.
+    Raises ValueError where G does not take z, N×latent_size, or makes no image darker than mid-grey, and where D does not
+    take G's images or does not give N logits.
     """
     try:
         images = _run(generator, z)
+        # Far from 0: for an ordinary z a G that has not learned yet may well paint all in one light grey.
+        strong = _run(generator, 1e4 * z)
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise ValueError(
             f"The generator cannot take z of shape {tuple(z.shape)}: the game's latent_size is {z.shape[1]}, and "
             f"{_first_layer(generator)}. The generator comes first, then the discriminator; both sizes must agree. ({error})"
         ) from None
+    if images.dim() == 4 and strong.numel() >= ENOUGH and strong.min() >= 0:
+        raise BadImages(
+            f"The generator's images are never below 0, but from {strong.min():.4g} to {strong.max():.4g}, whatever z is; they must "
+            "reach from -1 to 1. End it with nn.Tanh()."
+        )
     noise = torch.randn_like(images)
     try:
         logits = _run(discriminator, images)

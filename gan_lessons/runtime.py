@@ -199,7 +199,9 @@ def cache_folder() -> Path:
 
 
 def runs_folder() -> Path:
-    """Where a lesson leaves its histories and checkpoints: `runs` beside the notebook, else in the cache folder."""
+    """Where a lesson leaves its histories and checkpoints: $GAN_LESSONS_RUNS, `runs` beside the notebook, or the cache folder."""
+    if chosen := os.environ.get("GAN_LESSONS_RUNS"):
+        return _first_writable(Path(chosen).expanduser())
     return Path("runs") if writable(Path("runs")) else _first_writable(cache_folder() / "runs")
 
 

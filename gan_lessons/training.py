@@ -168,7 +168,7 @@ class Game:
         fake = self.generator(self.noise(self.batch_size))
         game_checks.check_real(real, fake)
         if first:
-            game_checks.check_range(real, fake)
+            game_checks.check_range(real)
         measures = update_discriminator(self.discriminator, self.discriminator_optimizer, real, fake, self.losses)
         return *measures, update_generator(self.discriminator, self.generator_optimizer, fake, self.losses)
 

@@ -99,7 +99,11 @@ def test_a_bad_batch_in_mid_run_is_refused_as_well():
         (None, discriminator(nn.Sigmoid()), "sigmoid or a ReLU"),
         (None, discriminator(nn.ReLU()), "sigmoid or a ReLU"),
         (None, discriminator(outputs=10), r"shape \(32, 10\) for 32 images; it must give 32 logits"),
-        (generator(nn.Sigmoid), None, "none below 0; they must reach from -1 to 1. End it with nn.Tanh"),
+        (
+            generator(nn.Sigmoid),
+            None,
+            "never below 0, but from 0 to 1, whatever z is; they must reach from -1 to 1. End it with nn.Tanh",
+        ),
         (generator(None), None, r"makes images with values up to \d.*End it with nn.Tanh"),
         (generator(latent_size=5), None, "latent_size is 3, and the first layer takes 5"),
         (models.conv_generator(5, SHAPE, 4), None, "latent_size is 3, and the first layer takes 5"),
@@ -166,6 +170,14 @@ def test_bad_settings_are_refused_when_the_game_is_made(settings, error, says):
 def test_honest_games_are_played(networks, seed):
     torch.manual_seed(seed)
     assert list(Game(*networks(), latent_size=3, batch_size=8).play(draw, 2)) == [1, 2]
+
+
+def test_a_generator_that_paints_all_in_one_light_grey_before_it_has_learned_is_played():
+    g = nn.Sequential(nn.Linear(3, 64), nn.Tanh(), nn.Unflatten(1, SHAPE))
+    with torch.no_grad():
+        g[0].weight.mul_(1e-3), g[0].bias.fill_(0.2)
+    assert g(torch.randn(32, 3)).min() > 0
+    assert list(game(g).play(draw, 2)) == [1, 2]
 
 
 def test_points_may_lie_anywhere():

@@ -6,7 +6,9 @@ Run from the notebook's own folder, as a reader would. A notebook that fails is 
 import argparse
 import base64
 import io
+import os
 import re
+import tempfile
 import time
 from pathlib import Path
 
@@ -28,15 +30,17 @@ STILL = re.compile('<style class="gan-lessons-still.*</style>')
 def record(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     started = time.monotonic()
-    NotebookClient(
-        notebook,
-        timeout=900,
-        kernel_name="python3",
-        resources={"metadata": {"path": path.parent}},
-        store_widget_state=False,
-        record_timing=False,
-        coalesce_streams=True,
-    ).execute()
+    with tempfile.TemporaryDirectory() as runs:  # no lesson is to go on from what another run of it has left
+        os.environ["GAN_LESSONS_RUNS"] = runs
+        NotebookClient(
+            notebook,
+            timeout=900,
+            kernel_name="python3",
+            resources={"metadata": {"path": path.parent}},
+            store_widget_state=False,
+            record_timing=False,
+            coalesce_streams=True,
+        ).execute()
     clean(notebook)
     nbformat.validate(notebook)
     write_whole(path, (nbformat.writes(notebook) + "\n").encode())

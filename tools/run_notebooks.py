@@ -1,7 +1,9 @@
 """Run notebooks (all of them by default) and compare each cell's output with the recorded one, through nbval."""
 
 import argparse
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -26,7 +28,9 @@ class Patience:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, usage="%(prog)s [-h] [NOTEBOOK ...] [options of pytest and nbval]")
     _, words = parser.parse_known_args()
-    return pytest.main([*OPTIONS, *(words or [str(ROOT / "notebooks")])], plugins=[Patience()])
+    with tempfile.TemporaryDirectory() as runs:  # no lesson is to go on from what another run of it has left
+        os.environ["GAN_LESSONS_RUNS"] = runs
+        return pytest.main([*OPTIONS, *(words or [str(ROOT / "notebooks")])], plugins=[Patience()])
 
 
 if __name__ == "__main__":
