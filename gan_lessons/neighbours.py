@@ -9,7 +9,6 @@ to the last bit. benchmarks/neighbour.py measures what it is worth.
 
 import ctypes
 import os
-import re
 import sys
 import threading
 import time
@@ -40,13 +39,19 @@ def attend() -> None:
 
 
 def gnu_openmp() -> ctypes.CDLL | None:
-    """GNU's OpenMP, where this process has loaded it."""
+    """GNU's OpenMP as torch uses it, where this process has loaded it; other packages may have brought copies of their own."""
     try:
-        maps = Path("/proc/self/maps").read_text(encoding="utf-8")
+        lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:  # no Linux
         return None
-    found = re.search(r"/\S*libgomp\S*$", maps, flags=re.MULTILINE)
-    return ctypes.CDLL(found[0]) if found else None
+    paths = {line.split(maxsplit=5)[5] for line in lines if "/libgomp" in line}
+    own = str(Path(torch.__file__).parent)
+    for path in sorted(paths, key=lambda path: not path.startswith(own)):
+        try:
+            return ctypes.CDLL(path, mode=os.RTLD_NOLOAD)
+        except OSError:  # deleted since, perhaps by an update
+            continue
+    return None
 
 
 def llvm_openmp() -> ctypes.CDLL | None:

@@ -83,6 +83,24 @@ def test_who_has_chosen_a_way_of_waiting_keeps_it(monkeypatch, name):
     assert begun == ["library"]
 
 
+def test_torchs_own_openmp_is_found_among_others_in_a_folder_with_a_space(monkeypatch):
+    libraries = [f"/some where/{name}" for name in ("scikit_learn.libs/libgomp-1.so", "torch/lib/libgomp.so.1", "x/libgomp.so.1")]
+    maps = "".join(f"7f00-7f01 r-xp 00000000 08:01 42                         {path}\n" for path in ["/bin/python", *libraries])
+    monkeypatch.setattr(neighbours.Path, "read_text", lambda path, **_: maps)
+    monkeypatch.setattr(torch, "__file__", "/some where/torch/__init__.py")
+    tried = []
+
+    def load(path, mode):
+        tried.append(path)
+        if len(tried) < 2:
+            raise OSError("no such file")
+        return path
+
+    monkeypatch.setattr(neighbours.ctypes, "CDLL", load)
+    assert neighbours.gnu_openmp() == tried[1]
+    assert tried[0] == libraries[1] and tried[1] in libraries
+
+
 def test_another_openmp_is_told_at_once(monkeypatch):
     for each in neighbours.OWN_CHOICE:
         monkeypatch.delenv(each, raising=False)
