@@ -260,7 +260,7 @@ COMPARE = """
         pass
     pairs = zip(game.average.state_dict().values(), plain.average.state_dict().values())
     same = [torch.equal(*pair) for pair in pairs] + [game.history == plain.history]
-    print("same:", all(same), len(same) > 10, flush=True)
+    print("same:", all(same), len(same) == 10, flush=True)
 """
 
 
