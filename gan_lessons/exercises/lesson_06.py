@@ -95,7 +95,7 @@ def check_nearest_shifted(nearest_shifted) -> str:
     if found.shape != (len(images),):
         raise Hint(f"The result has shape {tuple(found.shape)}; {len(images)} images should give {len(images)} distances.")
     distances = [metrics.nearest_neighbours(images.roll(shift, dims=(2, 3)), pixels)[0] for shift in shifts]
-    every = torch.stack(distances).double().cpu()
+    every = torch.stack(distances).cpu().double()
     mistakes = {
         "No image was moved: those are the distances as they are.": every[4],
         "That is the worst of the shifts. One that fits is enough to call it a copy: take the smallest.": every.max(dim=0).values,
