@@ -76,7 +76,9 @@ def checksums() -> dict[str, str]:
     """The wanted SHA-256 of every bundled file and of what is unpacked from it, by its path below data/."""
     path = FOLDER / "SHA256SUMS"
     if not path.exists():
-        raise FileNotFoundError(f"{path} is missing: GAN Lessons runs from a clone of its repository, data folder included.")
+        raise FileNotFoundError(
+            f"{path} is missing: GAN Lessons runs from a clone of its repository, or from the unpacked zip, data folder included."
+        )
     # sha256sum's own form, two blanks: a name may have blanks in it.
     lines = path.read_text(encoding="utf-8").splitlines()
     return {name: checksum for checksum, name in (line.split("  ", 1) for line in lines)}

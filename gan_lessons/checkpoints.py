@@ -23,7 +23,8 @@ class CheckpointError(ValueError):
 def write(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
     """Write tensors, and what is to be said about them, whole or not at all. Raises OSError where that cannot be done."""
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
-    header = {"format": FORMAT, "game": json.dumps(about), "sha256": _digest(tensors)}
+    game = json.dumps(about)
+    header = {"format": FORMAT, "game": game, "sha256": _digest(game, tensors)}
     runtime.write_whole(path, safetensors.torch.save(tensors, header))
 
 
@@ -38,8 +39,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises FileNotFoundError, or CheckpointError for a file that is damaged, no checkpoint, or of another format.
     """
     header, said, tensors = _opened(path, with_tensors=True)
-    if header.get("sha256") != _digest(tensors):
-        raise CheckpointError(f"{path} is damaged: its numbers are not those that were saved. Delete it, or take a copy.")
+    if header.get("sha256") != _digest(header["game"], tensors):
+        raise CheckpointError(f"{path} is damaged: it is not what was saved. Delete it, or take a copy.")
     return tensors, said
 
 
@@ -102,8 +103,8 @@ def below(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
 
 
-def _digest(tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _digest(game: str, tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(game.encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)

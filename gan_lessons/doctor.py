@@ -28,8 +28,8 @@ def main(words: list[str]) -> int:
     broken = show("Packages", packages())
     if broken:  # torch itself may be what is missing: nothing below could be imported
         return 1
-    print("Device  ", device_words())
-    broken = show("Data    ", bundled_files())
+    broken = show("Device  ", device())
+    broken |= show("Data    ", bundled_files())
     print("Lessons ", *lessons(), sep="\n  ")
     return int(broken)
 
@@ -84,14 +84,17 @@ def packages() -> tuple[str, list[str]]:
     return " · ".join(found), wrong
 
 
-def device_words() -> str:
+def device() -> tuple[str, list[str]]:
     """The device that does the work; why it is not the GPU, where there is one that cannot be used."""
     from gan_lessons import runtime
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        name = runtime.device_name()
-    return " ".join([f"{name}.", *(str(warning.message) for warning in caught)])
+        try:
+            name = runtime.device_name()
+        except ValueError as error:  # a choice in the environment that there is not
+            return "none", [str(error)]
+    return " ".join([f"{name}.", *(str(warning.message) for warning in caught)]), []
 
 
 def bundled_files() -> tuple[str, list[str]]:
@@ -121,7 +124,7 @@ def lessons() -> list[str]:
     series = json.loads(TIMES.read_text(encoding="utf-8"))
     busy, slower = busy_share(), probe() / series["probe_ms"]
     measured_on = f"{slower:.1f} times those measured on {series['machine']}"
-    head = [f"minutes here, estimated: {measured_on}; a GPU makes training faster still"]
+    head = [f"minutes here, estimated: {measured_on}; training on a GPU has not been measured"]
     if busy > BUSY:
         head.append(f"(Other programs keep {busy:.0%} of the processor busy right now, so the estimate is too high.)")
     times = {name: slower * statistics.median(measured["seconds"]) / 60 for name, measured in series["lessons"].items()}

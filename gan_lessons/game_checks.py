@@ -86,7 +86,7 @@ def check_real(real: Any, fake: Tensor) -> None:
     """Raises TypeError or ValueError where the real batch is not of the fake one's shape, type and device; reads no pixel."""
     if not isinstance(real, Tensor):
         raise TypeError(
-            f"draw gave {_word(real)}, not a tensor of images. Where it holds images and labels, give the images alone."
+            f"draw gave something {_word(real)}, not a tensor of images. Where it holds images and labels, give the images alone."
         )
     if real.shape != fake.shape or real.dtype != fake.dtype:
         channels_last = real.dim() == fake.dim() == 4 and real.movedim(-1, 1).shape == fake.shape
@@ -181,4 +181,4 @@ def _first_layer(network: nn.Module) -> str:
 
 
 def _word(thing: Any) -> str:
-    return "None" if thing is None else f"of type {type(thing).__name__}"
+    return "that is None" if thing is None else f"of type {type(thing).__name__}"

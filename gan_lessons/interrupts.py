@@ -31,7 +31,9 @@ class InterruptsHeldBack:
         """Remember who runs the block: this frame, or for a generator's the first one above that is none."""
         while frame and frame.f_code.co_flags & inspect.CO_GENERATOR:
             frame = frame.f_back
-        self._owner = id(frame)  # a frame kept would keep its variables, the generator among them, for ever
+        # A frame kept would keep its variables, the generator among them, for ever. Its code is looked at besides, since the
+        # next function may get the place in memory of one that has ended.
+        self._owner = (id(frame), frame and frame.f_code)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._left_behind(frame):
@@ -44,7 +46,7 @@ class InterruptsHeldBack:
             self.pressed = True
 
     def _left_behind(self, frame: FrameType | None) -> bool:
-        while frame and id(frame) != self._owner:
+        while frame and (id(frame), frame.f_code) != self._owner:
             frame = frame.f_back
         return frame is None
 

@@ -190,9 +190,12 @@ def cache_folder() -> Path:
     where that cannot be written to either.
     """
     chosen = os.environ.get("XDG_CACHE_HOME")
-    base = Path(chosen) / "gan_lessons" if chosen else platformdirs.user_cache_path("gan_lessons", appauthor=False)
-    # Without a home a path begins with ~, which would become a folder of that name.
-    usual = [base] if base.is_absolute() else []
+    try:
+        base = Path(chosen) / "gan_lessons" if chosen else platformdirs.user_cache_path("gan_lessons", appauthor=False)
+        # Without a home a path may begin with ~, which would become a folder of that name.
+        usual = [base] if base.is_absolute() else []
+    except RuntimeError:  # or platformdirs says that there is none
+        usual = []
     # By the user's number, since all share the temporary folder, and in a container a user need not have a name.
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
     return _first_writable(*usual, Path(tempfile.gettempdir()) / f"gan_lessons-{user}")

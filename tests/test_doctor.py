@@ -88,6 +88,14 @@ def test_an_unusable_gpu_is_no_breakage_but_is_told(own_bundle, monkeypatch, cap
     assert re.search(said, out)
 
 
+def test_a_device_that_there_is_not_is_named_and_the_rest_is_still_told(own_bundle, monkeypatch, capsys):
+    runtime.device.cache_clear()
+    monkeypatch.setenv("GAN_LESSONS_DEVICE", "tpu")
+    status, out = run(capsys)
+    runtime.device.cache_clear()
+    assert status == 1 and "BROKEN:" in out and "tpu" in out and "are as they should be" in out
+
+
 def test_minutes_are_those_measured_scaled_by_the_probe(own_bundle, monkeypatch, capsys):
     assert "No times have been measured yet" in run(capsys)[1]
     lessons = {"01_why_noise": {"seconds": [30.0, 60.0, 90.0]}, "02_minimax": {"seconds": [30.0]}}

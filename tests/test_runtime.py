@@ -3,6 +3,7 @@ import random
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -222,6 +223,19 @@ def test_without_a_home_the_cache_is_in_the_temporary_folder(tmp_path, monkeypat
     temporary = without_a_home(monkeypatch, tmp_path)
     assert runtime.cache_folder().parent == temporary
     assert not (temporary / "~").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become a user without a name")
+@pytest.mark.slow
+def test_a_user_without_a_name_and_a_home_has_a_cache_folder():
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
+        Path(name).chmod(0o777)
+        code = "import os; from gan_lessons import runtime; os.setgroups([]); os.setgid(12345); os.setuid(12345); print(runtime.cache_folder())"
+        root = str(Path(runtime.__file__).parent.parent)
+        environment = {"PATH": os.environ["PATH"], "TMPDIR": name, "PYTHONPATH": root}
+        child = subprocess.run([sys.executable, "-c", code], cwd=name, env=environment, capture_output=True, text=True)
+        assert child.returncode == 0, child.stderr
+        assert child.stdout.strip() == str(Path(name) / "gan_lessons-12345")
 
 
 def test_another_users_folder_in_the_temporary_folder_does_not_matter(tmp_path, monkeypatch):

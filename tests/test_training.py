@@ -407,6 +407,9 @@ def test_bad_checkpoints_are_refused_and_change_nothing(tmp_path):
     flipped = bytearray(good.read_bytes())
     flipped[-5] ^= 1
     (tmp_path / "flipped.safetensors").write_bytes(flipped)
+    said = good.read_bytes().replace(rb"rates\": [0.002", rb"rates\": [0.902", 1)
+    assert said != good.read_bytes()
+    (tmp_path / "said.safetensors").write_bytes(said)
     save_file({"weight": torch.zeros(2)}, tmp_path / "foreign.safetensors")
     for name, version, said in [("older", 1, "{}"), ("later", 9, "{}"), ("headless", 2, "{"), ("turnless", 2, '{"turns": "3"}')]:
         header = {"format": f"gan_lessons game {version}", "game": said}
@@ -425,7 +428,8 @@ def test_bad_checkpoints_are_refused_and_change_nothing(tmp_path):
         (small_game(betas=(0.5, 0.9)), "good", CheckpointError, r"betas is \[0.0, 0.999\] in the file and \[0.5, 0.9\] here"),
         (small_game(losses=losses.minimax), "good", CheckpointError, "non_saturating_generator.* here"),
         (game, "", CheckpointError, "is a folder"),
-        (game, "flipped", CheckpointError, "damaged: its numbers are not those"),
+        (game, "flipped", CheckpointError, "damaged: it is not what was saved"),
+        (game, "said", CheckpointError, "damaged: it is not what was saved"),
         (game, "older", CheckpointError, "format 'gan_lessons game 1', written by another version"),
         (game, "later", CheckpointError, "format 'gan_lessons game 9', written by another version"),
         (game, "headless", CheckpointError, "its header cannot be read"),
