@@ -105,7 +105,7 @@ CASES = [
     ("check_to_grey", lambda x: grey(x).flatten(), r"shape \(2, 1, 28, 28\) is expected"),
     ("check_to_grey", lambda x: grey(x).numpy(), "not a numpy array"),
     ("check_to_grey", lambda x: None, "is there a `return`"),
-    ("check_to_grey", lambda x: ((x + 1) * 127.5).to(torch.uint8), "do not survive .* round before"),
+    ("check_to_grey", lambda x: ((x + 1) * 127.5).to(torch.uint8), "do not survive .* rounded before"),
     ("check_to_grey", lambda x: (x + 1) * 127.5, "type float32"),
     ("check_to_grey", lambda x: (x * 255).clamp(0, 255).to(torch.uint8), "do not survive"),
     ("check_to_grey", lambda x: ((x + 1) * 255).clamp(0, 510).div(4).to(torch.uint8), r"became \[0, 127\]"),

@@ -183,6 +183,7 @@ WRONG = [
     (lesson_08.check_random_cover, lambda images, size: images, "image 0 loses 0"),
     (lesson_08.check_rarely_drawn, by_counts, "compare shares, not counts"),
     (lesson_08.check_rarely_drawn, among_the_drawn, "does not turn up"),
+    (lesson_08.check_rarely_drawn, lambda real, drawn: rarer(than=1 / 3)(real, drawn)[:1], "30 u"),
     (lesson_08.check_rarely_drawn, the_other_way, "'b' is 0.5 of the real and 0.1 of the drawn, and the second share is below a third of the first"),
     (lesson_08.check_rarely_drawn, rarer(than=1 / 2), "'b' is 0.5 of the real and 0.17 of the drawn, and the second share is not below a third"),
     (lesson_08.check_rarely_drawn, rarer(than=1 / 4), "'b' is 0.5 of the real and 0.16 of the drawn, and the second share is below a third"),

@@ -67,7 +67,7 @@ MUTANTS = [
            "torch.empty(parameter.shape, dtype=tensor.dtype)", TRAINING),
     Mutant("interrupts are not held back", "interrupts.py", "signal.signal(signal.SIGINT, self._handler)",
            "signal.getsignal(signal.SIGINT)", "tests/test_interrupts.py"),
-    Mutant("a checkpoint's numbers are not checked", "checkpoints.py", 'if header.get("sha256") != _digest(tensors):', "if False:",
+    Mutant("a checkpoint's numbers are not checked", "checkpoints.py", 'if header.get("sha256") != _digest(header["game"], tensors):', "if False:",
            TRAINING),
     Mutant("what is further is overwritten", "training.py", "if turns > self.turns:", "if False:", TRAINING),
     Mutant("pixels from 0 to 255 are taken", "game_checks.py", "if images and real > LIMIT:", "if False:",

@@ -185,7 +185,7 @@ def _refuse_unfinished(result) -> None:
             strange = values[~values.isfinite()][0].item()
         if strange is not None:
             raise NotFinite(
-                f"There is {strange} in the result: look for a division by 0, a logarithm of 0 or a root of less than 0."
+                f"There is {strange} in the result: look for a division by 0, a logarithm of 0, a root of less than 0 or an arccos of more than 1."
             )
 
 

@@ -8,7 +8,10 @@ from torch.nn.functional import softplus
 from gan_lessons.exercises import Hint, described, exercise, number, word
 
 
-@exercise("Follow the walk from the loss backwards, and ask at each net: may it pass, and may it leave something?")
+@exercise(
+    "Follow the walk from the loss backwards, and ask at each net: may it pass, and may it leave something?",
+    "draw the chain loss, D, G for each program, cut it where something is detached, and put a padlock where something is frozen.",
+)
 def check_gradients(answer) -> str:
     """Which player has gradients after each of four programs: 'G', 'D', 'both' or 'error'."""
     if not isinstance(answer, list | tuple | numpy.ndarray) or len(answer) != 4:

@@ -21,7 +21,8 @@ def check_to_grey(to_grey) -> str:
     greys = torch.arange(256, dtype=torch.uint8)
     wrong = int((tensor(to_grey(greys.float() / 127.5 - 1), greys.shape) != greys).sum())
     if wrong:
-        raise Hint(f"{wrong} of the 256 grey values do not survive the way there and back: round before you convert.")
+        raise Hint(f"{wrong} of the 256 grey values do not survive the way there and back. "
+                   "From -1 to 1 there are 255 steps; and a number is rounded before it is converted.")  # fmt: skip
     images = torch.linspace(-0.3, 0.6, 2 * 784).reshape(2, 1, 28, 28)  # no pixel of them is black or white
     exact, found = (images.double() + 1) * 127.5, tensor(to_grey(images), images.shape)
     if found.min() == 0 and found.max() == 255:

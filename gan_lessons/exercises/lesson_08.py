@@ -125,6 +125,7 @@ def check_rarely_drawn(rarely_drawn) -> str:
         (["a"] * 50 + ["b"] * 50, ["a"] * 84 + ["b"] * 16, {"b"}),  # 0.32 of it
         (["a"] * 90 + ["b"] * 10, ["a"] * 50 + ["b"] * 50, set()),  # less by more than a third, but not below a third
         (["a"] * 3 + ["b"], ["a"] + ["b"] * 3, set()),  # exactly a third, in binary numbers too
+        (["s"] * 40 + ["t"] * 30 + ["u"] * 30, ["s"] * 98 + ["t", "u"], {"t", "u"}),
     )
     for real, drawn, wanted in cases:
         found = rarely_drawn(real, drawn)

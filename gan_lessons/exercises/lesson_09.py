@@ -72,6 +72,11 @@ def check_tour(tour) -> str:
     if not right.all():
         row = int((~right).nonzero()[0])
         raise Hint(f"Row {row} should be slerp from code {row // 5} to code {(row // 5 + 1) % 4} at t = {row % 5}/5.")
+    few = tensor(tour(codes[:3], 2))
+    if few.shape != (6, 100) or not torch.allclose(few[1::2], _halfway(codes[:3]), atol=1e-3):
+        raise Hint(
+            "With 4 codes and n = 5 it is right, but with 3 codes and n = 2 it is not: use the lengths that you are given."
+        )
     return "Twenty pictures, and the twenty-first is the first again."
 
 
@@ -85,6 +90,11 @@ def _twenty(answer) -> Tensor:
     if len(result) != 20:
         raise Hint(f"4 arcs of 5 pictures are 20 codes, but there are {len(result)}.")
     return result
+
+
+def _halfway(codes: Tensor) -> Tensor:
+    """The point in the middle of the arc from each code to the next."""
+    return latent.slerp(codes, codes.roll(-1, 0), 0.5).double()
 
 
 def _tour(codes: Tensor, way: latent.Way, step: int = 1) -> Tensor:
@@ -132,7 +142,7 @@ def check_truncated(truncated) -> str:
     z, wider = (tensor(truncated(100, 50, limit), (100, 50)) for limit in (0.8, 1.5))
     if z.abs().max() > 0.80001:
         raise Hint(
-            f"One number is {z.abs().max():.2f}, outside the limit of 0.8. A number drawn anew may be outside again: repeat."
+            f"One number is {z.abs().max():.2f}, outside the limit of 0.8. Both signs count; and a number drawn anew may be outside again: repeat."
         )
     if (z.abs() > 0.7999).double().mean() > 0.01:
         raise Hint("Many numbers lie exactly at the limit: they were cut off there. Draw them again instead.")
@@ -143,7 +153,7 @@ def check_truncated(truncated) -> str:
     if abs(z.std() - 0.4424) > 0.018 or abs(wider.std() - 0.7426) > 0.04:
         raise Hint(
             f"Within ±0.8 the spread should be 0.44, and yours is {z.std():.2f}; within ±1.5 it should be 0.74, and yours is "
-            f"{wider.std():.2f}: draw from the normal distribution and do not scale, so that small numbers stay as they were drawn."
+            f"{wider.std():.2f}: draw from the normal distribution up to the limit that is given, and leave every number inside as it was drawn."
         )
     if torch.equal(tensor(truncated(2, 50, 0.8)), tensor(truncated(2, 50, 0.8))):
         raise Hint("Two calls give the same codes: leave the seed alone.")
