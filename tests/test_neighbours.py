@@ -138,11 +138,12 @@ def test_an_extra_team_is_there_until_it_leaves_and_changes_no_number():
         return [parameter.detach().clone() for parameter in game.generator.parameters()]
 
     alone = played()
-    before = psutil.Process().num_threads()
+    before = {thread.id for thread in psutil.Process().threads()}
     team = neighbours.ExtraTeam(gnu, 5)
     beside = played()
-    there = psutil.Process().num_threads()
+    new = {thread.id for thread in psutil.Process().threads()} - before
     team.leave()
-    assert there == before + 5  # four of OpenMP's and the one of Python that called them
+    # Four of OpenMP's and the one of Python that called them; on a busy machine the package may have begun a team as well.
+    assert len(new) >= 5
     assert not team.is_alive()
     assert all(torch.equal(mine, its) for mine, its in zip(alone, beside, strict=True))
