@@ -7,6 +7,7 @@ how much others work, and lets torch's threads sleep meanwhile. The number of th
 to the last bit. benchmarks/neighbour.py measures what it is worth.
 """
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -70,8 +71,9 @@ def llvm_openmp() -> ctypes.CDLL | None:
 
 def _keep_looking(gnu: ctypes.CDLL) -> None:
     extra = None
-    for others in _work_of_others():
-        extra = decide(extra, others, gnu)
+    with contextlib.suppress(Exception):  # where the system does not tell, a lesson is not to be disturbed
+        for others in _work_of_others():
+            extra = decide(extra, others, gnu)
 
 
 def _work_of_others():

@@ -101,6 +101,14 @@ def test_torchs_own_openmp_is_found_among_others_in_a_folder_with_a_space(monkey
     assert tried[0] == libraries[1] and tried[1] in libraries
 
 
+def test_where_the_system_does_not_tell_nothing_is_disturbed(monkeypatch):
+    def refuse():
+        raise PermissionError("closed")
+
+    monkeypatch.setattr(psutil, "cpu_percent", refuse)
+    neighbours._keep_looking(None)
+
+
 def test_another_openmp_is_told_at_once(monkeypatch):
     for each in neighbours.OWN_CHOICE:
         monkeypatch.delenv(each, raising=False)
