@@ -56,7 +56,7 @@ quick: lint
 # make test        prove that everything works: style and types, all tests and how much they cover, all notebooks
 test: lint
 	$(BIN)/python -m pytest --cov=gan_lessons
-	$(BIN)/python tools/run_notebooks.py
+	$(BIN)/python -m tools.run_notebooks
 
 # make mutants     break the package on purpose, one mistake at a time, and name those that no test notices    (ARGS="--only metrics.py")
 mutants: $(READY)
@@ -68,7 +68,7 @@ device-test: $(READY)
 
 # make record      run notebooks and keep their outputs      (ARGS="notebooks/04_mlp_gan.ipynb")
 record: $(READY)
-	$(BIN)/python tools/record.py $(or $(ARGS),$(LESSONS) $(SOLUTIONS))
+	$(BIN)/python -m tools.record $(or $(ARGS),$(LESSONS) $(SOLUTIONS))
 
 # make lock        choose the newest versions anew
 lock: $(READY)

@@ -19,7 +19,7 @@ def run_start_of_lesson_04(folder, replace=("", "")):
     assert replace[0] in text.text
     text.text = text.text.replace(*replace)
     nbformat.write(notebook, folder / "lesson.ipynb")
-    command = [sys.executable, ROOT / "tools/run_notebooks.py", "-p", "no:cacheprovider", folder / "lesson.ipynb"]
+    command = [sys.executable, "-m", "tools.run_notebooks", "-p", "no:cacheprovider", folder / "lesson.ipynb"]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
 
 

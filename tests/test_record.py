@@ -28,7 +28,7 @@ def notebook_of(path, *sources):
 
 
 def record(path):
-    return subprocess.run([sys.executable, ROOT / "tools/record.py", path], capture_output=True, text=True)
+    return subprocess.run([sys.executable, "-m", "tools.record", path], cwd=ROOT, capture_output=True, text=True)
 
 
 def test_outputs_are_kept_small_and_without_what_only_a_kernel_can_show(tmp_path):
@@ -69,7 +69,7 @@ def test_nbval_takes_one_still_for_another_and_nothing_else(tmp_path):
 
 
 def test_help_runs_nothing():
-    ran = subprocess.run([sys.executable, ROOT / "tools/record.py", "--help"], capture_output=True, text=True)
+    ran = subprocess.run([sys.executable, "-m", "tools.record", "--help"], cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0 and "NOTEBOOK" in ran.stdout
 
 

@@ -52,9 +52,9 @@ def run_alone(lesson: Path, address: str, folder: Path) -> bool:
     startup.write_text(STAND_IN, encoding="utf-8")
     environment = os.environ | {"IPYTHONDIR": str(startup.parents[2])}
     environment.pop("PYTHONPATH", None)
-    command = [sys.executable, str(ROOT / "tools/run_notebooks.py"), "--nbval-lax", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "tools.run_notebooks", "--nbval-lax", "-p", "no:cacheprovider"]
     command += [f"--rootdir={folder}", str(copy)]
-    passed = subprocess.run(command, cwd=folder, env=environment).returncode == 0
+    passed = subprocess.run(command, cwd=ROOT, env=environment).returncode == 0
     left = {path.name for path in folder.iterdir()} - {copy.name, "runs"}
     if left != {f"gan-lessons-{TAG}"}:
         print(f"{lesson.name} left {sorted(left)} where only gan-lessons-{TAG} should be.")

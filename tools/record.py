@@ -17,6 +17,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from gan_lessons.runtime import write_whole
+from tools import claims
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -24,7 +25,27 @@ METADATA = {
     "language_info": {"name": "python", "file_extension": ".py", "nbconvert_exporter": "python"},
 }
 
+# What folds a cell that is tagged hide-input: in JupyterLab, on Colab. The tag itself is what pages go by.
+FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
+
 STILL = re.compile('<style class="gan-lessons-still.*</style>')
+
+
+class Client(NotebookClient):
+    """Runs the cells, and keeps in `differences` which of the text's claims do not hold after them."""
+
+    differences: list[str]
+
+    async def async_execute_cell(
+        self, cell: nbformat.NotebookNode, cell_index: int, execution_count: int | None = None, store_history: bool = True
+    ) -> nbformat.NotebookNode:
+        done = await super().async_execute_cell(cell, cell_index, execution_count, store_history)
+        if wanted := claims.expressions(cell):
+            assert self.kc is not None
+            reply = await self.async_wait_for_reply(self.kc.execute("", silent=True, user_expressions=wanted))
+            assert reply is not None
+            self.differences += claims.differences(cell, reply["content"]["user_expressions"])
+        return done
 
 
 def record(path: Path) -> None:
@@ -32,7 +53,7 @@ def record(path: Path) -> None:
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as runs:  # no lesson is to go on from what another run of it has left
         os.environ["GAN_LESSONS_RUNS"] = runs
-        NotebookClient(
+        client = Client(
             notebook,
             timeout=900,
             kernel_name="python3",
@@ -40,19 +61,26 @@ def record(path: Path) -> None:
             store_widget_state=False,
             record_timing=False,
             coalesce_streams=True,
-        ).execute()
+        )
+        client.differences = []
+        client.execute()
     clean(notebook)
     nbformat.validate(notebook)
+    checks = [cell for cell in notebook.cells if "check" in cell.metadata.get("tags", [])]
+    said = [output.text.strip() for cell in checks for output in cell.outputs]
+    if differences := client.differences + said:
+        raise SystemExit("\n".join([f"{path}: left as it was, for its text is not true:", *differences]))
     write_whole(path, (nbformat.writes(notebook) + "\n").encode())
     print(f"{path}: {time.monotonic() - started:.0f} s, {path.stat().st_size / 1e6:.2f} MB")
 
 
 def clean(notebook: nbformat.NotebookNode) -> None:
-    """Keep nothing in the metadata but the kernel's name and the cells' tags; number the cells by position."""
+    """Keep in the metadata the kernel's name, the cells' tags and claims; fold what is tagged so; number the cells by position."""
     notebook.metadata = nbformat.from_dict(METADATA)
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:03}"
-        cell.metadata = nbformat.from_dict({"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {})
+        kept = {key: cell.metadata[key] for key in ("tags", "claims") if cell.metadata.get(key)}
+        cell.metadata = nbformat.from_dict(kept | (FOLDED if "hide-input" in kept.get("tags", []) else {}))
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.output_type != "clear_output"]
             for output in cell.outputs:

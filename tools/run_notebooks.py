@@ -1,4 +1,4 @@
-"""Run notebooks (all of them by default) and compare each cell's output with the recorded one, through nbval."""
+"""Run notebooks (all of them by default), compare each cell's output with the recorded one, through nbval, and ask for claims."""
 
 import argparse
 import os
@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
+
+from tools import claims
 
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONS = [
@@ -25,12 +27,29 @@ class Patience:
         item.output_timeout = 60
 
 
+class Claims:
+    """After each cell its claims have to hold in its kernel; where outputs may differ, claims may too."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item):
+        result = yield
+        wanted = claims.expressions(item.cell)
+        if wanted and not item.config.getoption("nbval_lax"):  # with other versions a run gives other numbers
+            client = item.parent.kernel.kc
+            reply = client.execute_interactive(
+                "", silent=True, user_expressions=wanted, output_hook=lambda message: None, timeout=60
+            )
+            differences = claims.differences(item.cell, reply["content"]["user_expressions"])
+            assert not differences, "\n".join(differences)
+        return result
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, usage="%(prog)s [-h] [NOTEBOOK ...] [options of pytest and nbval]")
     _, words = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as runs:  # no lesson is to go on from what another run of it has left
         os.environ["GAN_LESSONS_RUNS"] = runs
-        return pytest.main([*OPTIONS, *(words or [str(ROOT / "notebooks")])], plugins=[Patience()])
+        return pytest.main([*OPTIONS, *(words or [str(ROOT / "notebooks")])], plugins=[Patience(), Claims()])
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # What a lesson needs that was opened from nothing but its own file. Outside Colab it does nothing and says nothing.
 SETUP = """\
-# For Google Colab alone; anywhere else this cell does nothing.
+# @title For Google Colab alone: anywhere else this cell does nothing
 import sys
 
 if "google.colab" in sys.modules:  # Colab brings this page alone: fetch package and data, install nothing
@@ -46,7 +46,7 @@ if "google.colab" in sys.modules:  # Colab brings this page alone: fetch package
     sys.path.insert(0, str(home))"""
 
 SETUP_WITHOUT_ADDRESS = """\
-# For Google Colab alone; anywhere else this cell does nothing.
+# @title For Google Colab alone: anywhere else this cell does nothing
 import importlib.util
 import sys
 
