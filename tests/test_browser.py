@@ -5,10 +5,12 @@ import io
 import re
 import shutil
 from pathlib import Path
+from statistics import median
 
 import nbformat
 import numpy
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from tools.browser import CHROMIUM, chromium, jupyterlab, open_lesson, run_cells, wait_until_run, write_notebook
@@ -249,6 +251,7 @@ def test_clicked_faces_become_a_slider(page, lab):
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     panel.get_by_text("There is a slider 'smile' below, found from 4 marked faces of 24.").wait_for()
+    panel.get_by_role("slider", name="smile", exact=True).wait_for()  # a screen reader knows the new one, too
     smiling = picture_that(panel, "A face moved by smile +2.0")
     slider_of(panel, "smile").focus()
     press(page, "ArrowLeft", 40)
@@ -319,6 +322,112 @@ def test_a_panel_that_is_reopened_without_its_kernel_shows_its_still(page, brows
     still = still.resize((width, round(still.height * width / still.width)))
     small = [numpy.asarray(picture.crop((0, 0, *still.size)).reduce(8)).astype(int) for picture in (seen, still)]
     assert abs(small[0] - small[1]).mean() < 4 < small[1].std()
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_axe_finds_no_serious_fault_in_a_panel(page, lab, name):
+    open_panel(page, lab, name)
+    found = Axe().run(page, context=".gan-lessons-panel").response
+    assert found["passes"], "axe looked at nothing"
+    serious = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
+    assert not serious, "\n".join(f"{each['id']}: {each['nodes'][0]['html']}" for each in serious)
+
+
+def test_a_panel_that_is_shown_twice_moves_in_step(page, lab, folder):
+    write_notebook(folder / "notebooks" / "twice.ipynb", DRAWN, f"panel = {PANELS['sliders']}\npanel", "panel")
+    open_panel(page, lab, "twice")
+    page.keyboard.press("Shift+Enter")
+    wait_until_run(page)
+    page.wait_for_function("() => document.querySelectorAll('.gan-lessons-crisp').length == 2")
+    first, second = page.locator(".jp-OutputArea-output:has(> .gan-lessons-panel)").all()
+    first.evaluate("panel => panel.scrollIntoView()")
+    slider_of(first, "skin").focus()
+    press(page, "ArrowLeft", 10)
+    words = "A face moved by skin -1.0"
+    first.get_by_role("img", name=words, exact=True).wait_for()
+    second.get_by_role("img", name=words, exact=True).wait_for()
+    second.evaluate("panel => panel.scrollIntoView()")
+    slider_of(second, "skin").focus()
+    press(page, "ArrowRight", 10)
+    first.get_by_role("img", name="A face, all sliders at 0", exact=True).wait_for()
+
+
+# When the reader lets go, and when pictures come.
+WATCH_DRAG = """image => {
+  window.seen = {released: null, loads: []}
+  addEventListener('pointerup', () => { seen.released = performance.now() }, true)
+  image.addEventListener('load', () => seen.loads.push(performance.now()))
+}"""
+
+
+def drag(page, panel, there):
+    """Drag the slider 'smile' by `there` pixels, in forty steps within two seconds; gives what the page saw."""
+    handle = slider_of(panel, "smile").bounding_box()
+    x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
+    page.evaluate("() => { seen.loads.length = 0 }")
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(1, 41):
+        page.mouse.move(x + there * step / 40, y)
+        page.wait_for_timeout(50)
+    page.mouse.up()
+    page.wait_for_timeout(1000)
+    return page.evaluate("seen")
+
+
+def test_a_drag_ends_on_its_last_value_at_once(page, lab):
+    panel = open_panel(page, lab, "sliders")
+    panel.locator("img").first.evaluate(WATCH_DRAG)
+    there, late = panel.locator(".noUi-target").nth(1).bounding_box()["width"] / 3, []
+    for _ in range(5):
+        seen = drag(page, panel, there)
+        value = float(slider_of(panel, "smile").get_attribute("aria-valuenow"))
+        assert value == pytest.approx(2 if there > 0 else 0, abs=0.21), "the slider went with the mouse"
+        picture_that(panel, f"A face moved by smile {value:+.1f}" if value else "A face, all sliders at 0")
+        assert len(seen["loads"]) >= 10, "the picture moves while the slider does"
+        late.append(seen["loads"][-1] - seen["released"])
+        there = -there
+    assert median(late) <= 100, f"milliseconds from letting go to the last picture: {late}"
+
+
+def test_no_frame_of_a_drag_is_blank(page, lab):
+    panel = open_panel(page, lab, "sliders")
+    box = panel.locator("img").first.bounding_box()
+    page.evaluate("() => { window.seen = {loads: []} }")
+    session, frames = page.context.new_cdp_session(page), []
+    session.on("Page.screencastFrame", lambda frame: session.send("Page.screencastFrameAck", {"sessionId": frame["sessionId"]}))
+    session.on("Page.screencastFrame", lambda frame: frames.append(frame["data"]))
+    session.send("Page.startScreencast", {"format": "png"})
+    drag(page, panel, panel.locator(".noUi-target").nth(1).bounding_box()["width"] / 3)
+    session.send("Page.stopScreencast")
+    assert len(frames) >= 10
+    for data in frames:
+        frame = Image.open(io.BytesIO(base64.b64decode(data))).convert("L")
+        scale = frame.width / page.viewport_size["width"]
+        picture = frame.crop(
+            tuple(scale * edge for edge in (box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]))
+        )
+        assert numpy.asarray(picture).std() > 20, "a frame in which the face is not to be seen"
+
+
+@pytest.mark.parametrize("width", [1400, 700, 390])
+@pytest.mark.parametrize("name", PANELS)
+def test_a_panel_fits_into_a_dark_page(page, lab, name, width):
+    """The words can be read on the page's own colour, and nothing is wider than the page."""
+    panel = open_panel(page, lab, name)
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_text("Theme", exact=True).hover()
+    page.get_by_text("JupyterLab Dark", exact=True).click()
+    page.wait_for_selector("body[data-jp-theme-light='false']")
+    page.set_viewport_size({"width": width, "height": 900})
+    if width < 1000:
+        page.keyboard.press("Control+b")
+    page.wait_for_timeout(1500)
+    panel.evaluate("panel => panel.scrollIntoView()")
+    screenshot(page, f"dark_{name}_{width}")
+    found = Axe().run(page, context=".gan-lessons-panel", options={"runOnly": ["color-contrast"]}).response
+    assert not found["violations"], found["violations"]
+    assert panel.evaluate("panel => panel.scrollWidth <= panel.clientWidth + 2")
 
 
 @pytest.mark.parametrize("width", [700, 390])

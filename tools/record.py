@@ -28,7 +28,7 @@ METADATA = {
 # What folds a cell that is tagged hide-input: in JupyterLab, on Colab. The tag itself is what pages go by.
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 
-STILL = re.compile('<style class="gan-lessons-still.*</style>')
+STILL = re.compile('<style class="gan-lessons-still.*</style><script>.*</script>')
 
 
 class Client(NotebookClient):

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from gan_lessons import plots
 from gan_lessons.widgets.latent import latent_sliders, morph, teach_direction, time_travel
-from gan_lessons.widgets.panel import Panel
+from gan_lessons.widgets.panel import Panel, TitledImage
 
 __all__ = ["film", "frame_slider", "latent_sliders", "morph", "teach_direction", "time_travel"]
 
@@ -62,14 +62,15 @@ def frame_slider(pictures: Mapping[str, bytes], description: str, captions: Mapp
         layout=ipywidgets.Layout(width="95%"),
         style={"description_width": "initial"},
     )
-    picture = ipywidgets.Image(value=pictures[first], format="png", layout=ipywidgets.Layout(max_width="100%"))
-    caption = ipywidgets.HTML(html.escape(captions[first]))
+    picture = TitledImage(format="png", layout=ipywidgets.Layout(max_width="100%"))
+    caption = ipywidgets.HTML()
 
-    def follow(change) -> None:
-        picture.value = pictures[change["new"]]
-        caption.value = html.escape(captions[change["new"]])
+    def show(label: str) -> None:
+        picture.show(pictures[label], captions[label])
+        caption.value = html.escape(captions[label])
 
-    slider.observe(follow, names="value")
+    show(first)
+    slider.observe(lambda change: show(change["new"]), names="value")
     words = f"[A slider over {len(pictures)} pictures, {description}: run the notebook to move it.]"
     middle = list(pictures.values())[len(pictures) // 2]
     return Panel([slider, picture, caption], words, still=lambda: middle)

@@ -52,6 +52,17 @@ STILL_STYLE = (
     "</style>"
 )
 
+# The handles of ipywidgets' sliders have no name that a screen reader could say, and no trait that would give them one.
+# It looks on, since panels come and grow; one observer is enough for a page. No line end, as above.
+HANDLES_NAMED = (
+    "<script>if (!window.ganLessonsNames) {"
+    "const name = () => document.querySelectorAll('.gan-lessons-panel .widget-slider').forEach(slider => "
+    "slider.querySelectorAll('[role=slider]').forEach(handle => "
+    "handle.setAttribute('aria-label', slider.querySelector('.widget-label').textContent))); "
+    "window.ganLessonsNames = new MutationObserver(name); "
+    "window.ganLessonsNames.observe(document.body, {childList: true, subtree: true}); name()}</script>"
+)
+
 
 class Panel(ipywidgets.VBox):
     """Widgets on top of each other, with words and a picture that stand in for them where widgets are not drawn.
@@ -73,7 +84,7 @@ class Panel(ipywidgets.VBox):
         # ipywidgets 7 shows itself by this without the picture, and ipywidgets 8 has one output, where two are needed.
         bundle = self._repr_mimebundle_()
         if "image/png" in bundle:
-            display({"text/html": _still_style(base64.b64decode(bundle["image/png"]), self._words)}, raw=True)
+            display({"text/html": _still_style(base64.b64decode(bundle["image/png"]), self._words) + HANDLES_NAMED}, raw=True)
         display(bundle, raw=True)
 
     def _repr_mimebundle_(self, **ignored: Any) -> dict[str, Any]:
@@ -115,9 +126,18 @@ def _still_style(still: bytes, words: str) -> str:
     return STILL_STYLE.format(name=name, words=spoken, width=width, height=height, picture=picture)
 
 
-class _TitledImage(ipywidgets.Image):
+class TitledImage(ipywidgets.Image):
+    """A picture, a PNG file, with words for who cannot see it."""
+
     # Without a description the front end of ipywidgets 8.1 fails on an image with a tooltip.
     description = Unicode("").tag(sync=True)
+
+    def show(self, png: bytes, words: str) -> None:
+        """Put a picture and its words in the place of the last."""
+        with self.hold_sync():  # one message, not two
+            self.value = png
+            if self.has_trait("tooltip"):  # from ipywidgets 8 on: what screen readers read for the picture
+                self.tooltip = words
 
 
 class Picture(ipywidgets.VBox):
@@ -127,12 +147,12 @@ class Picture(ipywidgets.VBox):
     """
 
     def __init__(self, columns: int, side: int) -> None:
-        self.image = _TitledImage(format="png", layout=ipywidgets.Layout(width="100%"))
+        self.image = TitledImage(format="png", layout=ipywidgets.Layout(width="100%"))
         # The browser enlarges: a small file travels faster, and stays sharp when the page is zoomed.
         self.image.add_class("gan-lessons-crisp")
         self.caption = text()
         # It grows up to its full size, and shrinks to 256 pixels before it leaves its place beside the sliders.
-        super().__init__([self.image, self.caption], layout=ipywidgets.Layout(flex="1 1 256px"))
+        super().__init__([self.image, self.caption], layout=ipywidgets.Layout(flex="1 1 256px", overflow="visible"))
         self._columns, self._side = columns, side
         self._pixels = numpy.zeros((1, 1, 3), numpy.uint8)
 
@@ -140,10 +160,7 @@ class Picture(ipywidgets.VBox):
         """Put images N×C×H×W in [-1, 1] and their caption in the place of the last."""
         self._pixels = plots.tiles(images, self._columns)
         self.layout.max_width = f"{self._pixels.shape[1] * self._factor()}px"
-        with self.image.hold_sync():  # one message, not two
-            self.image.value = plots.png(self._pixels)
-            if self.image.has_trait("tooltip"):  # from ipywidgets 8 on: what screen readers read for the picture
-                self.image.tooltip = words
+        self.image.show(plots.png(self._pixels), words)
         self.caption.value = html.escape(words)
 
     def enlarged(self) -> bytes:
