@@ -23,6 +23,20 @@ def check_double(answer):
     ("answer", "says"),
     [
         (..., "Not attempted yet. What is three and three?"),
+        ([..., ...], "Not attempted yet. What is three and three?"),
+        (lambda x: [...], "Not attempted yet. What is three and three?"),
+        (lambda x: [2 * x] and ..., "Not yet. Your function still returns `...`: return your result in its place."),
+        (lambda x: torch.no_grad()(lambda: ...)(), "Not yet. Your function still returns `...`"),
+        (torch.no_grad()(lambda x: ...), "Not attempted yet. What is three and three?"),
+        (
+            lambda x: x + ...,
+            "Not yet. Your code stopped with TypeError: unsupported operand type(s) for +: 'int' and 'ellipsis'. Somewhere",
+        ),
+        (
+            lambda x: torch.ones(x).sum(dim=1),
+            "Not yet. Your code stopped with IndexError: Dimension out of range (expected to be in range of [-1, 0], but got 1). "
+            "A tensor has fewer dimensions than you ask for",
+        ),
         (lambda x: ..., "Not attempted yet. What is three and three?"),
         (lambda x: 2 * x, "Right. Twice three is six."),
         (lambda x: torch.tensor([6]), "Right. Twice three is six."),

@@ -6,7 +6,7 @@ import re
 import numpy
 import pytest
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits, softplus
 
 from gan_lessons.exercises import lesson_02
 
@@ -24,6 +24,15 @@ def one_batch(real, fake):
 
 def naive(real, fake):
     return -real.sigmoid().log().mean() - (1 - fake.sigmoid()).log().mean()
+
+
+def clamped_log(real, fake):
+    return -real.sigmoid().clamp(min=1e-7).log().mean() - (1 - fake.sigmoid()).clamp(min=1e-7).log().mean()
+
+
+def cut_by_torch(real, fake):
+    labels = torch.ones_like(real), torch.zeros_like(fake)
+    return binary_cross_entropy(real.sigmoid(), labels[0]) + binary_cross_entropy(fake.sigmoid(), labels[1])
 
 
 def kl(p, q):
@@ -110,13 +119,20 @@ CASES = [
     ("check_discriminator_loss", lambda a, b: -softplus(-a).mean() - softplus(b).mean(), "sign is flipped"),
     ("check_discriminator_loss", lambda a, b: softplus(a).mean() + softplus(-b).mean(), "labels are swapped"),
     ("check_discriminator_loss", lambda a, b: softplus(-a).sum() + softplus(b).sum(), "added up the batch"),
-    ("check_discriminator_loss", one_batch, "half of it: the mean over one mixed batch"),
+    ("check_discriminator_loss", one_batch, "half of it, as the mean over one mixed batch"),
     ("check_discriminator_loss", lambda a, b: softplus(-a) + softplus(b), "one number"),
     ("check_discriminator_loss", lambda a, b: softplus(-a).mean(), "Only the real half"),
     ("check_discriminator_loss", lambda a, b: softplus(b).mean(), "Only the fake half"),
     ("check_discriminator_loss", lambda a, b: softplus(-a).mean() + softplus(-b).mean(), "Both batches are treated as real"),
     ("check_discriminator_loss", lambda a, b: a.mean() - b.mean(), "it should be 1.3674"),
-    ("check_discriminator_loss", naive, "no log of a sigmoid"),
+    ("check_discriminator_loss", naive, "not finite, .* before the logarithm is taken"),
+    ("check_discriminator_loss", clamped_log, "is 32.2362, not 400: something keeps it from growing, as a clamp does"),
+    ("check_discriminator_loss", lambda a, b: d_loss(a, b).clamp(max=10), "is 10, not 400: something keeps it from growing"),
+    ("check_discriminator_loss", lambda a, b: d_loss(a.clamp(-9, 9), b.clamp(-9, 9)), "something keeps it from growing"),
+    ("check_discriminator_loss", cut_by_torch, "is 200, not 400: .* torch's BCELoss, which cuts logarithms off at -100"),
+    ("check_discriminator_loss", lambda a, b: naive(a, b).nan_to_num(), r"is 3.40282e\+38, not 400. softplus holds"),
+    ("check_discriminator_loss", lambda a, b: torch.stack([softplus(-a).mean(), softplus(b).mean()]), "and the sum of the two"),
+    ("check_discriminator_loss", lambda a, b: torch.tensor(d_loss(a, b).item(), requires_grad=True), "made anew from a plain"),
     ("check_discriminator_loss", lambda a, b: ..., "^Not attempted yet"),
     ("check_generator_loss", lambda a: softplus(-a).mean(), "^Right. The label is flipped"),
     ("check_generator_loss", lambda a: binary_cross_entropy_with_logits(a, torch.ones_like(a)), "^Right."),
@@ -129,7 +145,9 @@ CASES = [
     ("check_generator_loss", lambda a: -softplus(-a).mean(), "sign is flipped"),
     ("check_generator_loss", lambda a: softplus(-a).sum(), "added up"),
     ("check_generator_loss", lambda a: -a.mean(), "raw score"),
-    ("check_generator_loss", lambda a: -a.sigmoid().log().mean(), "no log of a sigmoid"),
+    ("check_generator_loss", lambda a: -a.sigmoid().log().mean(), "not finite, .* before the logarithm is taken"),
+    ("check_generator_loss", lambda a: -a.sigmoid().clamp(min=1e-7).log().mean(), "something keeps it from growing, as a clamp"),
+    ("check_generator_loss", lambda a: -(a.sigmoid() + 1e-8).log().mean(), "a small number added inside the logarithm"),
     ("check_generator_loss", lambda a: a.square().mean(), "it should be"),
     ("check_generator_loss", lambda a: ..., "^Not attempted yet"),
     ("check_js", js, "q = \\(1, 0\\) it is not finite"),
@@ -183,6 +201,9 @@ CASES = [
     ("check_optimistic", lambda *all: list(optimistic(*all)), "^Right."),
     ("check_optimistic", lambda *all: torch.tensor(optimistic(*all), dtype=torch.float64), "^Right."),
     ("check_optimistic", lambda *all: numpy.array(optimistic(*all)), "^Right."),
+    ("check_optimistic", lambda x, y, u, v, eta: (x - eta * y, y + eta * (x - eta * y)), "the players take turns"),
+    ("check_optimistic", lambda x, y, u, v, eta: (x - eta * (y + eta * x), y + eta * (x - eta * y)), "That is extragradient"),
+    ("check_optimistic", lambda x, y, u, v, eta: (x - eta * (2 * y - v), ...), "One number is expected, not `...`"),
     ("check_optimistic", in_sequence, "y must use the old x"),
     ("check_optimistic", lambda *all: optimistic(*all)[::-1], "new y comes first"),
     ("check_optimistic", lambda *all: optimistic(*all[:4], 0.1), "With eta = 0.25"),

@@ -194,6 +194,81 @@ def g_and_d_cleaned(discriminator, optimizer, fake):
     discriminator.zero_grad()
 
 
+def d_unfinished(*arguments):
+    d_step()(*arguments)
+    return ...
+
+
+def d_twice(*arguments):
+    d_step()(*arguments)
+    d_step()(*arguments)
+
+
+def d_step_for_each(discriminator, optimizer, real, fake):
+    step(optimizer, softplus(-discriminator(real)).mean())
+    step(optimizer, softplus(discriminator(fake.detach())).mean())
+
+
+def d_step_first(discriminator, optimizer, real, fake):
+    optimizer.step()
+    optimizer.zero_grad()
+    d_loss(discriminator, real, fake.detach()).backward()
+
+
+def d_zero_grad_late(discriminator, optimizer, real, fake):
+    d_loss(discriminator, real, fake.detach()).backward()
+    optimizer.zero_grad()
+    optimizer.step()
+
+
+def d_own_optimizer(discriminator, optimizer, real, fake):
+    step(torch.optim.Adam(discriminator.parameters()), d_loss(discriminator, real, fake.detach()))
+
+
+def d_doubled(discriminator, optimizer, real, fake):
+    step(optimizer, 2 * d_loss(discriminator, real, fake.detach()))
+
+
+def d_without_logarithm(discriminator, optimizer, real, fake):
+    step(optimizer, discriminator(fake.detach()).mean() - discriminator(real).mean())
+
+
+def d_answer_detached(discriminator, optimizer, real, fake):
+    step(optimizer, softplus(-discriminator(real)).mean() + softplus(discriminator(fake).detach()).mean())
+
+
+def g_without_grad_inside(discriminator, optimizer, fake):
+    with torch.no_grad():
+        logits = discriminator(fake)
+    step(optimizer, softplus(-logits).mean())
+
+
+def g_answer_detached(discriminator, optimizer, fake):
+    step(optimizer, softplus(-discriminator(fake).detach()).mean())
+
+
+def g_plain_number(discriminator, optimizer, fake):
+    step(optimizer, torch.tensor(softplus(-discriminator(fake)).mean().item(), requires_grad=True))
+
+
+def g_zero_grad_late(discriminator, optimizer, fake):
+    discriminator.requires_grad_(False)
+    softplus(-discriminator(fake)).mean().backward()
+    discriminator.requires_grad_(True)
+    optimizer.zero_grad()
+    optimizer.step()
+
+
+def g_steps_twice(discriminator, optimizer, fake):
+    g_step()(discriminator, optimizer, fake)
+    optimizer.step()
+
+
+def counts_of(samples, centres, std):
+    nearest, distance = distances(samples, centres).argmin(dim=1), distances(samples, centres).min(dim=1).values
+    return torch.bincount(nearest[distance <= 3 * std], minlength=len(centres)).tolist()
+
+
 def turn_detached(k, draw_real, draw_fake, update_discriminator, update_generator):
     for _ in range(k):
         fake = draw_fake()
@@ -254,6 +329,14 @@ CASES = [
     ("check_gradients", ["both", "D", "error", "error"], "freezing is not detaching"),
     ("check_gradients", ["both", "D", "G", "G"], "Program 4: D is frozen and G is cut off"),
     ("check_gradients", "both", "list of four"),
+    ("check_gradients", ["both", ..., "G", ...], "named so far is right. Still without an answer: 2, 4."),
+    ("check_gradients", ["both", ..., "both", ...], "Program 3: a frozen D lets"),
+    (
+        "check_gradients",
+        ["both", "D", "D", "error"],
+        "Program 3: a frozen D lets the walk pass through, but keeps no gradients itself",
+    ),
+    ("check_gradients", [...] * 4, "^Not attempted yet"),
     ("check_gradients", ..., "Not attempted yet"),
     ("check_update_discriminator", d_step(), "Right. "),
     ("check_update_discriminator", d_by_torch, "Right. "),
@@ -272,6 +355,16 @@ CASES = [
     ("check_update_discriminator", d_without_zero_grad, "Old gradients"),
     ("check_update_discriminator", d_without_step, "D has not moved"),
     ("check_update_discriminator", lambda *a: ..., "Not attempted yet"),
+    ("check_update_discriminator", d_unfinished, "still ends with `return ...`: take that line out"),
+    ("check_update_discriminator", d_twice, "One step is asked for, and the optimizer took 2"),
+    ("check_update_discriminator", d_step_for_each, "One step is asked for, and the optimizer took 2"),
+    ("check_update_discriminator", d_step_first, "The step followed the old gradients alone"),
+    ("check_update_discriminator", d_zero_grad_late, "no gradient when the step was taken. The order is"),
+    ("check_update_discriminator", d_own_optimizer, "not by the optimizer that is handed in"),
+    ("check_update_discriminator", d_doubled, "twice as long as it should be"),
+    ("check_update_discriminator", d_without_logarithm, "Without a logarithm"),
+    ("check_update_discriminator", d_answer_detached, "D's answer to them was detached"),
+    ("check_update_discriminator", torch.no_grad()(d_step()), "detached, frozen, or computed under torch.no_grad"),
     ("check_update_generator", g_step(), "Right. "),
     ("check_update_generator", g_by_autograd, "Right. "),
     ("check_update_generator", g_and_d_cleaned, "Right. "),
@@ -289,6 +382,13 @@ CASES = [
     ("check_update_generator", g_moves_d, "D's weights have changed"),
     ("check_update_generator", g_without_zero_grad, "Old gradients"),
     ("check_update_generator", lambda *a: ..., "Not attempted yet"),
+    ("check_update_generator", torch.no_grad()(g_step()), "D was asked under torch.no_grad"),
+    ("check_update_generator", g_without_grad_inside, "D was asked under torch.no_grad"),
+    ("check_update_generator", g_answer_detached, "no longer hangs on D's answer"),
+    ("check_update_generator", g_plain_number, "no gradient when the step was taken. The order is .* without .item"),
+    ("check_update_generator", g_zero_grad_late, "no gradient when the step was taken. The order is"),
+    ("check_update_generator", g_steps_twice, "One step is asked for, and the optimizer took 2"),
+    ("check_update_generator", g_step(loss=lambda a: 2 * softplus(-a).mean()), "twice as long as it should be"),
     ("check_turn", turn_right, "Right. "),
     ("check_turn", turn_fresh_for_g, "Right. "),
     ("check_turn", turn_g_every_time, "G moved after every step of D"),
@@ -298,7 +398,8 @@ CASES = [
     ("check_turn", turn_one_d_too_few, "should be 'DDDG'"),
     ("check_turn", turn_detached, "Right. "),
     ("check_turn", turn_no_result, "is there a `return`"),
-    ("check_turn", turn_old_result, "Return the batch of fakes"),
+    ("check_turn", turn_old_result, "You return another batch than the one that G answered with"),
+    ("check_turn", lambda k, draw_real, draw_fake, d, g: d(draw_real()), "update_discriminator.. missing 1 required .* 'fake'"),
     ("check_turn", turn_not_called, "given a function in place of a batch"),
     ("check_turn", turn_swapped, "real batch first"),
     ("check_turn", lambda *a: ..., "Not attempted yet"),
@@ -319,9 +420,40 @@ CASES = [
     ("check_count_modes", modes(every_near), "counted for two modes"),
     ("check_count_modes", modes(among_near), "divided by those that are near"),
     ("check_count_modes", modes(square), "a circle, not a square"),
-    ("check_count_modes", lambda s, c, std: toys.modes_covered(s, c, std, within=1.0), "3 standard deviations, not one"),
+    (
+        "check_count_modes",
+        lambda s, c, std: toys.modes_covered(s, c, std, within=1.0),
+        "2.9 standard deviations away .* the limit is a distance of 3 · std",
+    ),
+    ("check_count_modes", lambda s, c, std: toys.modes_covered(s, c, std, within=2.0), "the limit is a distance of 3 · std"),
+    ("check_count_modes", lambda s, c, std: toys.modes_covered(s, c, std, within=2.5), "the limit is a distance of 3 · std"),
+    (
+        "check_count_modes",
+        lambda s, c, std: toys.modes_covered(s, c, std, least=0.1),
+        "5 %, was refused: at least 3 % .* share of 0.03",
+    ),
+    (
+        "check_count_modes",
+        lambda s, c, std: toys.modes_covered(s, c, std, least=0.3),
+        "5 %, was refused: at least 3 % .* share of 0.03",
+    ),
+    ("check_count_modes", lambda s, c, std: toys.modes_covered(s, c, std, least=0.05), "3 samples of 100 was refused"),
+    ("check_count_modes", lambda s, c, std: (toys.mode_shares(s, c, std) > 0.03).sum(), "3 samples of 100 was refused"),
+    (
+        "check_count_modes",
+        lambda s, c, std: sum(each > 0.03 * len(s) for each in counts_of(s, c, std)),
+        "3 samples of 100 was refused",
+    ),
+    ("check_count_modes", lambda s, c, std: (toys.mode_shares(s, c, std) >= 0.03).sum(), "Right. "),
+    ("check_count_modes", lambda s, c, std: sum(each >= 0.03 for each in toys.mode_shares(s, c, std).tolist()), "Right. "),
+    ("check_count_modes", lambda s, c, std: (toys.mode_shares(s, c, std).numpy() >= 0.03).sum(), "Right. "),
+    ("check_count_modes", lambda s, c, std: sum(each / len(s) >= 0.03 for each in counts_of(s, c, std)), "Right. "),
     ("check_count_modes", lambda s, c, std: toys.modes_covered(s, c, std, least=1e-6), "at least 3 % are asked"),
-    ("check_count_modes", lambda s, c, std: int((near(s, c, std).sum(dim=0) >= 30).sum()), "a share, not a number"),
+    (
+        "check_count_modes",
+        lambda s, c, std: int((near(s, c, std).sum(dim=0) >= 30).sum()),
+        "a share of 0.03, not a number of samples",
+    ),
     ("check_count_modes", toys.mode_shares, "How many modes are covered"),
     ("check_count_modes", lambda *a: ..., "Not attempted yet"),
 ]

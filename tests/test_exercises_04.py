@@ -35,6 +35,16 @@ def average_summed(average, generator, decay):
             mine.add_((1 - decay) * its)
 
 
+def average_unfinished(average, generator, decay):
+    average_right(average, generator, decay)
+    return ...
+
+
+def average_with_gradients(average, generator, decay):
+    for mine, its in zip(average.parameters(), generator.parameters()):
+        mine.copy_(decay * mine + (1 - decay) * its)
+
+
 def average_by_state(average, generator, decay):
     mine, its = average.state_dict(), generator.state_dict()
     average.load_state_dict({name: decay * mine[name] + (1 - decay) * its[name] for name in mine})
@@ -107,7 +117,8 @@ CASES = [
     ("check_to_grey", lambda x: None, "is there a `return`"),
     ("check_to_grey", lambda x: ((x + 1) * 127.5).to(torch.uint8), "do not survive .* rounded before"),
     ("check_to_grey", lambda x: (x + 1) * 127.5, "type float32"),
-    ("check_to_grey", lambda x: (x * 255).clamp(0, 255).to(torch.uint8), "do not survive"),
+    ("check_to_grey", lambda x: (x * 255).clamp(0, 255).to(torch.uint8), "0 lies in the middle .* but it became 0"),
+    ("check_to_grey", lambda x: ((x + 1) * 128).round().clamp(max=255).to(torch.uint8), "do not survive"),
     ("check_to_grey", lambda x: ((x + 1) * 255).clamp(0, 510).div(4).to(torch.uint8), r"became \[0, 127\]"),
     ("check_to_grey", lambda x: ..., "Not attempted yet"),
     ("check_parameters", 580_240 - 16 + 0, "is not it"),
@@ -130,6 +141,8 @@ CASES = [
     ("check_average", average_swapped, "jumped 90% of the way"),
     ("check_average", average_other_way, "G itself has changed"),
     ("check_average", average_not_in_place, "has not moved"),
+    ("check_average", average_unfinished, "still ends with `return ...`: take that line out"),
+    ("check_average", average_with_gradients, "changed in place under torch.no_grad"),
     ("check_average", average_summed, "should give 1.1"),
     ("check_average", lambda average, generator, decay: ..., "Not attempted yet"),
     ("check_shuffled", lambda x, order: x.flatten(1)[:, order].reshape(x.shape), "Right. The same order"),
@@ -138,6 +151,9 @@ CASES = [
     ("check_shuffled", lambda x, order: x.flatten(1)[:, order.argsort()].reshape(x.shape), "the way back"),
     ("check_shuffled", lambda x, order: x.flatten(1)[:, torch.randperm(784)].reshape(x.shape), "not by the order given"),
     ("check_shuffled", lambda x, order: x, "Nothing has moved"),
+    ("check_shuffled", lambda x, order: x.flatten()[order], "There are 784 numbers in the result, and 2352"),
+    ("check_shuffled", lambda x, order: x[order], "not so many places along that dimension"),
+    ("check_parameters", 579.728, "^Not yet. 579.728 is not it"),
     ("check_shuffled", shuffled_in_place, "Right. The same order"),
     ("check_shuffled", shuffled_in_a_loop, "Right. The same order"),
     ("check_shuffled", lambda x, order: shuffled_in_place(x.double(), order).numpy(), "Right. The same order"),

@@ -89,6 +89,17 @@ def refined():
     return nn.Sequential(*layers, nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 3, 3, padding=1), end)
 
 
+def upsampled():
+    *layers, _, end = colours()()
+    return nn.Sequential(*layers, nn.ConvTranspose2d(8, 3, 1), end, nn.Upsample(scale_factor=2))
+
+
+def transposed_alone(network):
+    for layer in network.modules():
+        if isinstance(layer, nn.ConvTranspose2d):
+            nn.init.normal_(layer.weight, 0, 0.02)
+
+
 def with_pooling():
     *layers, end = colours()()
     return nn.Sequential(*layers, nn.Upsample(scale_factor=2), nn.MaxPool2d(2), end)
@@ -149,7 +160,7 @@ def test_right_answers_are_accepted(check, answer, verdict):
 
 
 WRONG = [
-    (lesson_07.check_size_after, lambda n, k, s, p: str(size_after(n, k, s, p)), "One number is expected, not the str '15'"),
+    (lesson_07.check_size_after, lambda n, k, s, p: str(size_after(n, k, s, p)), "One number is expected, not the str '29'"),
     (lesson_07.check_size_after, lambda n, k, s, p: None, "is there a `return`"),
     (lesson_07.check_size_after, lambda n, k, s, p: size_after(n, k, s, p) / 2, "on paper"),
     (lesson_07.check_stamp_line, stamp_in_place, "changes the signal or the kernel"),
@@ -176,6 +187,13 @@ WRONG = [
     (lesson_07.check_size_after, lambda n, k, s, p: (n + 2 * p - k) // s + 1, "ordinary convolution"),
     (lesson_07.check_size_after, lambda n, k, s, p: s * (n - 1) + k + 2 * p, "here it cuts"),
     (lesson_07.check_size_after, lambda n, k, s, p: s * (n - 1) + k - p, "both ends"),
+    (lesson_07.check_size_after, lambda n, k, s, p: s * (n - 1) + k - 2 * p + 1, "on paper"),
+    (lesson_07.check_size_after, lambda n, k, s, p: s * n + k - p, "on paper"),
+    (lesson_07.check_size_after, lambda n, k, s, p: (n + 2 * p - k) / s + 1, "ordinary convolution"),
+    (lesson_07.check_dcgan_weights, transposed_alone, "the ordinary one is as it was"),
+    (lesson_07.check_colour_generator, upsampled, "are made from (16, 16) to (32, 32) pixels, as nn.Upsample does"),
+    (lesson_07.check_colour_generator, lambda: nn.Sequential(colours()(), nn.Tanh()), "one tanh, and nothing else"),
+    (lesson_07.check_colour_generator, lambda: nn.Sequential(*list(colours()())[1:]), "batch×channels×height×width"),
     (lesson_07.check_size_after, lambda n, k, s, p: s * (n - 1) + k, "not been cut"),
     (lesson_07.check_size_after, lambda n, k, s, p: 2 * n, "on paper"),
     (lesson_07.check_stamp_line, covering, "+= instead of ="),

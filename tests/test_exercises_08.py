@@ -81,6 +81,18 @@ def cover_with_noise(images, size):
     return torch.where(covered == 0, torch.rand_like(covered), covered)
 
 
+def cover_on_a_line(images, size):
+    covered = images.clone()
+    for image in range(len(images)):
+        place = int(torch.randint(images.shape[2] - size + 1, (1,)))
+        covered[image, :, place : place + size, place : place + size] = 0
+    return covered
+
+
+def cover_by_pixels(images, size):
+    return images * (torch.rand(len(images), 1, *images.shape[2:], device=images.device) > 0.1)
+
+
 def oblong(images, size):
     covered = images.clone()
     covered[:, :, : size // 2, : 2 * size] = 0
@@ -131,6 +143,7 @@ RIGHT = [
     (lesson_08.check_random_cover, by_a_mask),
     (lesson_08.check_random_cover, cover_from()),
     (lesson_08.check_random_cover, lambda images, size: cover()(images, size).double()),
+    (lesson_08.check_rarely_drawn, lambda real, drawn: numpy.array(rarely_drawn(real, drawn))),
     (lesson_08.check_rarely_drawn, rarely_drawn),
     (lesson_08.check_rarely_drawn, lambda real, drawn: set(rarely_drawn(real, drawn))),
     (lesson_08.check_rarely_drawn, lambda real, drawn: dict.fromkeys(rarely_drawn(real, drawn))),
@@ -154,6 +167,16 @@ WRONG = [
     (lesson_08.check_stretch, lambda weights: math.prod(w.norm().item() for w in weights), "Frobenius norm"),
     (lesson_08.check_stretch, lambda weights: sum(stretch([w]) for w in weights), "stretches multiply"),
     (lesson_08.check_stretch, lambda weights: max(stretch([w]) for w in weights), "the others stretches, too"),
+    (lesson_08.check_stretch, lambda weights: stretch(weights[-1:]), "layer 2 of 2 alone; each of the others stretches, too"),
+    (lesson_08.check_stretch, lambda weights: stretch(weights[:1]), "layer 1 of 2 alone; each of the others stretches, too"),
+    (lesson_08.check_random_cover, cover_on_a_line, "Row and column are the same number in every image"),
+    (lesson_08.check_random_cover, cover_by_pixels, "One square for each image, of 4 rows and 4 columns"),
+    (lesson_08.check_random_cover, lambda images, size: cover()(images, size + 1), "They lie in 5 rows and 5 columns"),
+    (lesson_08.check_random_cover, lambda images, size: cover()(images, size - 1), "They lie in 3 rows and 3 columns"),
+    (lesson_08.check_copied, lambda drawn, new_real: (drawn < drawn.quantile(0.01)).float().mean(), "taken from the drawn images themselves?"),
+    (lesson_08.check_copied, lambda drawn, new_real: (drawn < new_real.quantile(0.01)).sum() / len(new_real), "divided by how many new real"),
+    (lesson_08.check_copied, lambda drawn, new_real: new_real.quantile(0.01), "That is the limit itself"),
+    (lesson_08.check_copied, lambda drawn, new_real: (drawn < new_real.quantile(0.01)).mean(), "no mean of True and False"),
     (lesson_08.check_stretch, lambda weights: stretch(weights) ** 2, "squares of singular values"),
     (lesson_08.check_stretch, lambda weights: 1.0, "of one layer that value itself"),
     (lesson_08.check_stretch, lambda weights: stretch(weights) if len(weights) == 1 else 7.0, "product of the layers' largest"),

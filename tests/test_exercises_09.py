@@ -92,6 +92,17 @@ def tour_that_stays_open(codes, n):
     return torch.cat([latent.slerp(a, b, torch.arange(n) / n) for a, b in itertools.pairwise(codes)])
 
 
+def tour_that_rests(codes, n):
+    return torch.cat([tour_that_stays_open(codes, n), codes[-1:].expand(n, -1)])
+
+
+def truncated_alike(n, latent_size, limit):
+    z = torch.randn(n, latent_size)
+    while (outside := z.abs() > limit).any():
+        z[outside] = torch.randn(1)
+    return z
+
+
 def tour_by_steps(codes, n):
     """All arcs at once, but the pictures in the order step, arc."""
     return latent.slerp(codes, codes.roll(-1, 0), (torch.arange(n) / n)[:, None]).flatten(0, 1)
@@ -219,6 +230,11 @@ CASES = [
     ("check_tour", lambda codes, n: tour(codes.flip(0), n).reshape(4, n, 100).flip(0).flatten(0, 1), "you go to the one before it"),
     ("check_tour", lambda codes, n: tour(codes, n, lambda a, b, t: latent.slerp(a, b, t**2)), "Row 1 should be slerp from code 0 to code 1 at t = 1/5"),
     ("check_tour", tour_with_both_ends, "the same: an arc must not end where the next begins"),
+    ("check_tour", tour_that_rests, "Rows 15 and 16 are the same: .* each picture of an arc has a t of its own"),
+    ("check_arc", lambda a, b, t: arc(normalize(a), normalize(b), t), "one row of numbers has dim=0 alone"),
+    ("check_without", lambda direction, others: without(direction, others[:1]), "Only the first of the others is taken out"),
+    ("check_without", lambda direction, others: -without(direction, others), "points the opposite way"),
+    ("check_truncated", truncated_alike, "Many numbers are equal"),
     ("check_tour", tour_that_stays_open, "back to the first is missing"),
     ("check_tour", tour_by_steps, "Row 5 should be code 1"),
     ("check_tour", tour_back_to_the_second, "does not close"),

@@ -5,7 +5,9 @@ A check tries the answer out, prints one verdict, and never raises: "Not attempt
 """
 
 import contextlib
+import dis
 import functools
+import inspect
 import math
 import random
 import textwrap
@@ -21,6 +23,24 @@ from torch import Tensor
 failed_attempts: Counter[str] = Counter()
 
 
+# What to add to an error of Python's or torch's that says too little to a beginner, by words that stand in it.
+IN_WORDS = {
+    "Dimension out of range": "A tensor has fewer dimensions than you ask for: they are counted from 0, so that one row of numbers has dim=0 alone.",
+    "is out of bounds for dimension": "There are not so many places along that dimension: is it the one that you mean?",
+    "is invalid for input of size": "That shape has room for more or for fewer numbers than there are: is something left over?",
+    "Expected 3D (unbatched) or 4D (batched) input": "A convolution wants images, batch×channels×height×width.",
+    "Got: Bool": "torch takes no mean of True and False: make numbers of them first, with .float().",
+    "does not require grad": "Nothing that can learn is connected with the loss: it was detached, frozen, or computed under torch.no_grad().",
+    "backward through the graph a second time": "backward() uses up the way back: call it once for each loss.",
+    "a leaf Variable that requires grad": "Parameters are changed in place under torch.no_grad().",
+    "is being modified inplace": "Autograd needs what is changed there in place: work on a clone.",
+    "math domain error": "Python's math.log takes nothing that is 0 or less, and its math.sqrt nothing less than 0.",
+    "bitwise_xor": "A power is written ** in Python; ^ is something else.",
+    "for ^:": "A power is written ** in Python; ^ is something else.",
+    "'ellipsis'": "Somewhere there is still `...` in place of an answer.",
+}
+
+
 class Hint(Exception):
     """Raised by a check: the answer is wrong, and this is what to look at."""
 
@@ -30,7 +50,7 @@ class NotFinite(Hint):
 
 
 class _NotAttempted(Exception):
-    """The answer is still the stub's `...`."""
+    """The answer is still the stub's `...`, or a list of nothing else."""
 
 
 def exercise(
@@ -54,7 +74,7 @@ def exercise(
             elif verdict.startswith("Not yet."):
                 failed_attempts[name] += 1
                 if failed_attempts[name] >= 2 and first_step:
-                    verdict += f"{'' if verdict[-1] in '.?!' else '.'} A first step: {first_step}"
+                    verdict += f" A first step: {first_step}"
             # JupyterLab breaks a line that is too long in the middle of a word.
             print(textwrap.fill(verdict, 90, break_long_words=False, break_on_hyphens=False))
 
@@ -81,6 +101,12 @@ class Answer:
         self.changed = {place for place, parts in enumerate(zip(given, arguments)) if not _same(*parts)}
         if self.result is None and not self._returns_nothing:
             raise Hint("Your function returns nothing: is there a `return`?")
+        if self.result is ... and not _is_stub(self.function):
+            raise Hint(
+                "Your function still ends with `return ...`: take that line out, for nothing needs to be returned."
+                if self._returns_nothing
+                else "Your function still returns `...`: return your result in its place."
+            )
         _refuse_unfinished(self.result)
         return _each_tensor(Tensor.cpu, self.result)
 
@@ -136,6 +162,8 @@ def described(value) -> str:
     """What an answer gave, in words: "a tensor of shape (3,)", "a tuple of 2", "the str 'G'"."""
     if value is None:
         return "None"
+    if value is ...:
+        return "`...`"
     if isinstance(value, Answer):
         return described(value.function)
     if isinstance(value, Tensor | numpy.ndarray):
@@ -159,11 +187,12 @@ def _verdict(judge: Callable[..., str], answer, question: str) -> str:
     except _NotAttempted:
         return f"Not attempted yet. {question}"
     except Hint as hint:
-        return f"Not yet. {hint}"
+        return _sentence(f"Not yet. {hint}")
     except SystemExit:
         return "Not yet. Your code ended with sys.exit(), which is for whole programs: return a result instead."
     except Exception as error:
-        stopped_with = f"stopped with {type(error).__name__}: {error}"
+        told = [words for part, words in IN_WORDS.items() if part in str(error)]
+        stopped_with = " ".join([_sentence(f"stopped with {type(error).__name__}: {error}"), *told[:1]])
         if any(frame.f_code is Answer.__call__.__code__ for frame, _ in traceback.walk_tb(error.__traceback__)):
             return f"Not yet. Your code {stopped_with}"
         what = (
@@ -174,9 +203,20 @@ def _verdict(judge: Callable[..., str], answer, question: str) -> str:
         return f"Not yet. {what}, and this is not the form that the exercise asks for; trying it out {stopped_with}"
 
 
+def _sentence(words: str) -> str:
+    words = words.rstrip()
+    return words if words.rstrip(")”")[-1:] in tuple(".?!") else f"{words}."
+
+
+def _is_stub(function: Callable) -> bool:
+    """Whether a function does nothing but return a constant."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return code is not None and len(list(dis.get_instructions(code))) <= 3
+
+
 def _refuse_unfinished(result) -> None:
     """Raise if it is `...`, or NotFinite if NaN or infinity stands anywhere in a number, tensor, array, list or dictionary."""
-    if result is ...:
+    if result is ... or (isinstance(result, list | tuple) and result and all(each is ... for each in result)):
         raise _NotAttempted
     for value in _flat(result):
         values = _as_tensor(value) if isinstance(value, Tensor | numpy.ndarray | numpy.generic) else None
@@ -185,7 +225,7 @@ def _refuse_unfinished(result) -> None:
             strange = values[~values.isfinite()][0].item()
         if strange is not None:
             raise NotFinite(
-                f"There is {strange} in the result: look for a division by 0, a logarithm of 0, a root of less than 0 or an arccos of more than 1."
+                f"There is {strange} in the result: look for a division by 0, a logarithm of 0 or less, a root of less than 0 or an arccos of more than 1."
             )
 
 
@@ -202,7 +242,7 @@ def _flat(value) -> Iterator:
 def _as_tensor(value) -> Tensor | None:
     """On the CPU and without history; None where torch can make no tensor of it."""
     try:
-        return torch.as_tensor(value).detach().cpu()
+        return torch.as_tensor(value, dtype=torch.float64 if isinstance(value, float) else None).detach().cpu()
     except (TypeError, ValueError, RuntimeError):
         return None
 

@@ -80,6 +80,9 @@ def check_share_right(share_right) -> str:
     fake = torch.cat([torch.full((15, 3), -0.5), torch.full((5, 3), 1.0)])
     share = number(share_right(_Critic(), real, fake), "Add up, and divide by how many pictures there are.")
     refuse(share, {
+        "That is a percentage; a share lies between 0 and 1.": 100 * 43 / 60,
+        "Those are two shares added up. Count the pictures it is right about, and divide by how many there are.": 28 / 40 + 15 / 20,
+        "That divides by the real pictures alone. Divide by how many there are, real and fake.": 43 / 40,
         "That counts them. Divide by how many pictures there are, real and fake.": 43,
         "That looks at the real pictures alone. A critic that calls everything real would be perfect.": 28 / 40,
         "That looks at the fakes alone.": 15 / 20,
@@ -113,7 +116,9 @@ def check_shape(shape) -> str:
     if torch.equal(points, again):
         raise Hint("Two calls gave the very same points. The critic would know them by heart: draw them at random each time.")
     if points.abs().max() > 4:
-        raise Hint(f"One coordinate is {points.abs().max():.0f} in size. The heart fits between -1.5 and 1.5; divide.")
+        raise Hint(
+            f"One coordinate is {points.abs().max():.0f} in size. The heart fits between -1.5 and 1.5: make your figure smaller, or move it to (0, 0)."
+        )
     if points.std(0).min() < 0.05:
         raise Hint("All the points lie (nearly) in one place, or on one straight line along an axis: let both coordinates vary.")
     if (few := shape(7)).shape != (7, 2):

@@ -61,7 +61,9 @@ def _judge_sides(sides: list) -> None:
     if len(sides) > 2:
         raise Hint(f"A coin has two sides; yours shows {len(sides)} different numbers.")
     if len(sides) == 1:
-        raise Hint(f"Every toss came out {sides[0]:g}. A toss must be drawn anew for each frame: n×1 of them, not one.")
+        raise Hint(
+            f"Every toss came out {sides[0]:g}. Each frame needs a toss of its own, n×1 of them, and both sides must be able to come up."
+        )
     if sides != [-1, 1]:
         raise Hint(f"The sides are {sides[0]:g} and {sides[1]:g}; they should be -1 and 1.")
 
@@ -72,12 +74,19 @@ def check_rising(rising) -> str:
     """rising(u): u uniform on (0, 1) to y with density 2y on (0, 1): the square root."""
     u = (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000
     y = tensor(rising(u), u.shape)
-    if y.min() < 0 or y.max() > 1:
-        raise Hint(f"Some y lie outside 0…1, from {y.min():.2f} to {y.max():.2f}. 2y is the density of y, not the map to y.")
     refuse(y, {
+        "2y is the density of y, not the map to y.": 2 * u,
+        "The area from 0 to y under 2y is y²; you have taken y²/2, the area under y.": (2 * u).sqrt(),
+        "Right but for the sign: of the two roots, y is the one between 0 and 1.": -u.sqrt(),
         "That leaves u as it is: uniform.": u,
         "u² crowds the draws near 0, the inverse of what we want. If y² = u, what is y?": u.square(),
     })  # fmt: skip
+    if y.min() < 0 or y.max() > 1:
+        raise Hint(f"Your y go from {y.min():.2f} to {y.max():.2f}, but y lies between 0 and 1, as u does.")
+    if not torch.allclose(y, tensor(rising(u), u.shape)):
+        raise Hint(
+            "For the same u your function gives another y each time: y should follow from u alone, with nothing drawn anew."
+        )
     off = torch.histc(y, 10, 0, 1) / 1000 - (2 * torch.arange(10) + 1) / 100
     if off.abs().sum() / 2 > 0.02:
         worst = int(off.abs().argmax())
@@ -105,6 +114,7 @@ def check_density(density) -> str:
         "bell wants the z that leads to y, not y itself: z = -log(y)/2.": _bell(y) / (2 * y),
         "The z that leads to y is -log(y)/2; you have ±log(y) inside the bell.": _bell(y.log()) / (2 * y),
         "That is the density of exp(z), the lesson's example. Here y = exp(-2z).": _bell(y.log()) / y,
+        "That is the logarithm of the density: exp of it is the density itself.": right.log(),
         "The logarithm is the natural one, torch.log; you have the one to base 10.": _bell(y.log10() / 2) / (2 * y),
     })  # fmt: skip
     if not torch.allclose(found, right, rtol=1e-4):
@@ -117,12 +127,16 @@ def check_density(density) -> str:
           "define whisper like concatenate, then: quiet, _ = play(Generator(whisper, 236), 800).")  # fmt: skip
 def check_whisper(answer) -> str:
     """The shares of left, right and neither of a generator whose z is too soft: one of the first two is nearly 1."""
-    if callable(answer) or not hasattr(answer, "__len__") or isinstance(answer, str):
+    if callable(answer) or not hasattr(answer, "__len__") or isinstance(answer, str | dict | set):
         raise Hint(f"The answer should be the three numbers that shares(…) gives, not {described(answer)}.")
     counted = [number(share) for share in answer]
     if len(counted) != 3:
         raise Hint(f"The answer should be three numbers, for left, right and neither; you have {len(counted)}.")
-    if sum(counted) > 1.5:
+    if abs(sum(counted) - 100) < 1:
+        raise Hint(
+            f"They add up to {sum(counted):g}, as percentages do. Let the answer be what shares(…) gives, which adds up to 1."
+        )
+    if sum(counted) > 1.5 and all(share.is_integer() for share in counted):
         raise Hint(f"They add up to {sum(counted):g}: counts, not shares. Divide by the number of draws.")
     if abs(sum(counted) - 1) > 0.01 or min(counted) < -0.01:
         raise Hint(f"Shares lie between 0 and 1 and add up to 1; yours add up to {sum(counted):g}.")

@@ -20,10 +20,19 @@ def _refuse_far_off(loss, logits: list[float], right: float) -> None:
         found = number(loss(*(torch.full((3,), logit) for logit in logits)))
     except NotFinite:
         raise Hint(
-            f"For logits of {told} the loss is not finite, but should be {right:g}: no log of a sigmoid, use softplus."
+            f"For logits of {told} the loss is not finite, but should be {right:g}: the sigmoid is rounded to 0 or 1 there, and exp "
+            "to infinity, before the logarithm is taken. softplus does both in one, and holds for any logit."
         ) from None
+    if found < right and not math.isclose(found, right, rel_tol=1e-4):
+        raise Hint(
+            f"The loss is right near 0, but for logits of {told} it is {found:g}, not {right:g}: something keeps it from growing, as "
+            "a clamp does, a small number added inside the logarithm, or torch's BCELoss, which cuts logarithms off at -100. "
+            "Where it is cut off, nothing is learned. softplus of a logit needs no such guard."
+        )
     if not math.isclose(found, right, rel_tol=1e-4):
-        raise Hint(f"For logits of {told} the loss is {found:g}, not {right:g}: no log of a sigmoid, use softplus.")
+        raise Hint(
+            f"The loss is right near 0, but for logits of {told} it is {found:g}, not {right:g}. softplus holds for any logit."
+        )
 
 
 def _refuse_lost_gradient(loss, batches: dict[str, Tensor], slopes: list[Tensor]) -> None:
@@ -37,7 +46,8 @@ def _refuse_lost_gradient(loss, batches: dict[str, Tensor], slopes: list[Tensor]
     for name, gradient, slope in zip(batches, gradients, slopes):
         if gradient is None or not torch.allclose(gradient, slope, atol=1e-5):
             raise Hint(
-                f"The number is right, but the gradient that reaches the {name} logits is not the loss's: nothing may be detached."
+                f"The number is right, but the gradient that reaches the {name} logits is not the loss's: nothing may "
+                "be detached, or be made anew from a plain number."
             )
 
 
@@ -48,13 +58,13 @@ def _refuse_lost_gradient(loss, batches: dict[str, Tensor], slopes: list[Tensor]
 def check_discriminator_loss(discriminator_loss) -> str:
     """discriminator_loss(real_logits, fake_logits): minus V, one number."""
     real, fake = REAL_LOGITS, FAKE_LOGITS
-    found = number(discriminator_loss(real, fake), ONE_NUMBER)
+    found = number(discriminator_loss(real, fake), "A loss is one number: the mean over each batch, and the sum of the two.")
     right = softplus(-real).mean() + softplus(fake).mean()
     refuse(found, {
         "That is V itself. A loss is to go down, and D wants V to go up: the sign is flipped.": -right,
         "The labels are swapped: here D pays for being right.": softplus(real).mean() + softplus(-fake).mean(),
         "You added up the batch. An expectation is a mean; the sum would grow with the batch.": softplus(-real).sum() + softplus(fake).sum(),
-        "That is half of it: the mean over one mixed batch. V is the sum of two means.": right / 2,
+        "That is half of it, as the mean over one mixed batch would be. V is the sum of two means.": right / 2,
         "Only the real half is there. Fakes cost D something too.": softplus(-real).mean(),
         "Only the fake half is there. Reals cost D something too.": softplus(fake).mean(),
         "Both batches are treated as real: label 1 for x, label 0 for G(z).": softplus(-real).mean() + softplus(-fake).mean(),
@@ -188,6 +198,10 @@ def check_optimistic(optimistic) -> str:
             "The slope of xy along x is y, not x: each player's gradient is the other's position.": (x - eta * guess_x, y + eta * guess_y),
             "The step must start from where the players are, not from the guess ahead.": (guess_x - eta * guess_y, guess_y + eta * guess_x),
             "y answers the x that has just moved. Both move at once: y must use the old x.": (new_x, y + eta * (2 * new_x - x)),
+            "There the players take turns: y answers the x that has just moved. And neither looks ahead: 2·now - before.": (
+                x - eta * y, y + eta * (x - eta * y)),
+            "That is extragradient, with two gradients a turn. Optimism guesses from now and before alone: 2·now - before.": (
+                x - eta * (y + eta * x), y + eta * (x - eta * y)),
             "The new y comes first. Return the new x and then the new y.": (new_y, new_x),
         }  # fmt: skip
         refuse(torch.tensor(found), {hint: torch.tensor(wrong) for hint, wrong in mistakes.items()}, rtol=0, atol=1e-6)

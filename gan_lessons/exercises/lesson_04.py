@@ -18,6 +18,9 @@ def check_to_grey(to_grey) -> str:
         raise Hint(f"An image file wants whole numbers, a tensor of type torch.uint8, not {described(ends)}.")
     if ends.tolist() != [0, 255]:
         raise Hint(f"-1 should become 0 and 1 should become 255, but they became {ends.tolist()}.")
+    middle = tensor(to_grey(torch.tensor([-1.0, 0.0, 1.0])), (3,))[1].item()
+    if abs(middle - 127.5) > 1:
+        raise Hint(f"0 lies in the middle between black and white, and should become 127 or 128, but it became {middle:g}.")
     greys = torch.arange(256, dtype=torch.uint8)
     wrong = int((tensor(to_grey(greys.float() / 127.5 - 1), greys.shape) != greys).sum())
     if wrong:
@@ -99,12 +102,15 @@ def _judge_average(found: tuple[float, float], wanted: tuple[float, float], deca
 
 
 @exercise("The order names 784 places. In which form is an image a list of 784 places, and what does the network expect back?",
-          "images.flatten(1) has a row of 784 pixels for each image; index its columns with the order.")  # fmt: skip
+          "images.flatten(1) has a row of 784 pixels for each image; which of its two dimensions is the order about?")  # fmt: skip
 def check_shuffled(shuffled) -> str:
     """shuffled(images, order): every image's pixels in the same new order, N×1×28×28."""
     images = torch.arange(3 * 784, dtype=torch.float32).reshape(3, 1, 28, 28)
     order = torch.randperm(784, generator=torch.Generator().manual_seed(5))
     result = tensor(shuffled(images, order))
+    if result.numel() != images.numel():
+        raise Hint(f"There are {result.numel()} numbers in the result, and {images.numel()} in the images. The order is one of the "
+                   "784 places of an image, and every image keeps its own pixels: flatten each by itself.")  # fmt: skip
     if result.shape != images.shape:
         raise Hint(f"The result has shape {tuple(result.shape)}; D and G expect {tuple(images.shape)}: reshape it back.")
     if torch.equal(result, images.double()):

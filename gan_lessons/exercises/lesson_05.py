@@ -47,14 +47,15 @@ def check_diagnosis(answers) -> str:
 
 def _given(answers, truth: dict) -> dict[int, str]:
     """The named runs; those left at `...` do not count."""
-    if isinstance(answers, (list, tuple)):
+    if isinstance(answers, (list, tuple, numpy.ndarray)):
         if len(answers) != len(truth):
             raise Hint(f"A list needs {len(truth)} names, one a run, not {len(answers)}; a dictionary may have fewer.")
         answers = dict(enumerate(answers, start=1))
     if not isinstance(answers, dict):
         raise Hint('Answer with a dictionary from run to name, such as {1: "healthy"}.')
     if unknown := [key for key in answers if key not in truth]:
-        raise Hint(f"{unknown[0]!r} is no run: their keys are the numbers 1 to {len(truth)}, such as 1, not '1'.")
+        form = "" if isinstance(unknown[0], int) else ", without quotation marks, each before its name"
+        raise Hint(f"{unknown[0]!r} is no run: the keys are the whole numbers 1 to {len(truth)}{form}.")
     given = {run: word(name, NAMES) for run, name in answers.items() if name is not ...}
     if not given:
         raise Hint('No run has a name yet. Begin with the one that swings most, such as {1: "…"}.')
@@ -89,6 +90,8 @@ def check_slopes(slopes) -> str:
 
 def _pair(answer) -> tuple[float, float]:
     """The two numbers of the answer; a Hint where it holds something else."""
+    if isinstance(answer, (set, frozenset, dict)):
+        raise Hint(f"Return two numbers in order, as a tuple or a list, not {described(answer)}.")
     try:
         values = list(answer)
     except TypeError:  # one number alone
@@ -136,7 +139,7 @@ _TRAPS = (
 
 @exercise(
     "What must be true of D's two beliefs once it has won, over which rows, and what if there are not so many rows?",
-    "history.column('real_p')[-100:] are the last hundred D(x), or all there are; take their mean, and do the same for 'fake_p'.",
+    "history.column('real_p') are all D(x), as a list; which slice of it are the last hundred, or all there are?",
 )
 def check_alarm(has_won) -> str:
     """has_won(history): whether D(x) is above 0.95 and D(G(z)) below 0.05 on average over the last 100 rows."""
@@ -158,7 +161,7 @@ def _rings(answer) -> bool:
 
 @exercise(
     "Which numbers stand next to each other in row 0, and which samples are left over at the end?",
-    "how many rows are there, len(samples) // k? Cut off what is left over, then reshape.",
+    "how many whole packs are there, and how many samples are in them? What does reshape make of just those?",
 )
 def check_pack(pack) -> str:
     """pack(samples, k): N×d to (N // k)×(k·d), each row k consecutive samples next to each other."""

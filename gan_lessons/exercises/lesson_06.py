@@ -39,6 +39,7 @@ def check_bells(bells) -> str:
         "You added the standard deviations: then even equal bells would be far apart.": means + 5.5**2,
         "You took a root at the end. The distance, as papers report it, is the sum of the squares itself.": math.sqrt(means + widths),
         "The difference of the means must be squared as well.": 3.5 + widths,
+        "The difference of the standard deviations must be squared as well.": means + 1.5,
         "Only the means are there. Two bells in one place can still differ in width.": means,
         "Only the widths are there. Two bells of one width can still lie apart.": widths,
     }, rtol=1e-5)  # fmt: skip
@@ -66,6 +67,10 @@ def check_coverage(coverage) -> str:
         "Your circles reach to the second neighbour only: a point is its own nearest, at place 0.": (
             torch.cdist(fake, real) < _radii(real, 2)).any(dim=0).float().mean().item(),
         "You counted the reals. A share is the count divided by how many there are.": inside.any(dim=0).sum().item(),
+        "Your circles reach to the fourth neighbour: at place 0 is the point itself, so that its third is at place 3.": (
+            torch.cdist(fake, real) < _radii(real, 4)).any(dim=0).float().mean().item(),
+        "That is a percentage; a share lies between 0 and 1.": 100 * right,
+        "Upside down: that is the share of the reals whose circle is empty.": 1 - right,
         "You asked for circles that hold all the fakes. One fake inside is enough.": inside.all(dim=0).float().mean().item(),
         "That is the share of all pairs. Ask for each real whether any fake is inside, then take the mean.": inside.float().mean().item(),
     })  # fmt: skip
@@ -80,7 +85,7 @@ def _radii(points: Tensor, neighbours: int) -> Tensor:
 
 @exercise(
     "How must a copy that was moved down and right be moved so that it fits again, and which of its distances gives it away?",
-    "write two loops, for down in (-1, 0, 1) and for right in (-1, 0, 1), and keep the smallest distance so far.",
+    "how many moves down and how many right are there to try, and what do you keep from each before you try the next?",
 )
 def check_nearest_shifted(nearest_shifted) -> str:
     """nearest_shifted(images, pixels): for each image the distance to the nearest of the pixels, the best of nine shifts."""
@@ -101,11 +106,19 @@ def check_nearest_shifted(nearest_shifted) -> str:
         "That is the worst of the shifts. One that fits is enough to call it a copy: take the smallest.": every.max(dim=0).values,
         "That is the mean over the shifts. One that fits is enough: take the smallest.": every.mean(dim=0),
         "You move in one direction only. A copy may have been moved up or left as well: shifts of -1.": every[[4, 5, 7, 8]].min(dim=0).values,
+        "You move up and left only. A copy may have been moved up or left, and fits when it is moved back: shifts of 1.": (
+            every[[0, 1, 3, 4]].min(dim=0).values),
+        "You move left and right only: up and down as well.": every[[3, 4, 5]].min(dim=0).values,
+        "You move up and down only: left and right as well.": every[[1, 4, 7]].min(dim=0).values,
         "You move up, down, left and right, but never both ways at once: nine shifts, with the diagonal ones.": (
             every[[1, 3, 4, 5, 7]].min(dim=0).values),
         "The unmoved images are left out: 0 down and 0 right is one of the nine.": every[[0, 1, 2, 3, 5, 6, 7, 8]].min(dim=0).values,
     }  # fmt: skip
     refuse(found, mistakes, atol=2e-3)
+    if (found < every.min(dim=0).values - 2e-3).any():
+        raise Hint(
+            "Some distances are smaller than any of the nine: shift by one pixel at most, and take distances, not indices."
+        )
     if not torch.allclose(found, every.min(dim=0).values, atol=2e-3):
         raise Hint("Some distances are not the smallest over the nine shifts; use metrics.nearest_neighbours for each shift.")
     return "Nine copies caught, eight of them moved; three test digits left in peace."
@@ -168,10 +181,12 @@ def _images(answer) -> Tensor:
 )
 def check_mysteries(diagnosis) -> str:
     """diagnosis: a dict from the four letters to the names of the sets."""
-    if not isinstance(diagnosis, dict) or set(diagnosis) != set(_DIAGNOSIS):
+    if not isinstance(diagnosis, dict) or not diagnosis or not set(diagnosis) <= set(_DIAGNOSIS):
         raise Hint('Expected a dict with the four letters: {"A": "…", "B": "…", "C": "…", "D": "…"}.')
-    named = {letter: word(name, _SET_NAMES) for letter, name in diagnosis.items()}
-    for letter, right in _DIAGNOSIS.items():
-        if named[letter] != right:
-            raise Hint(f"{letter} is not “{named[letter]}”. {_REASONS[letter]}")
+    named = {letter: word(name, _SET_NAMES) for letter, name in diagnosis.items() if name is not ...}
+    for letter, name in named.items():
+        if name != _DIAGNOSIS[letter]:
+            raise Hint(f"{letter} is not “{name}”. {_REASONS[letter]}")
+    if left := sorted(set(_DIAGNOSIS) - set(named)):
+        raise Hint(f"{'What you have named so far is right. ' if named else ''}Still without a name: {', '.join(left)}.")
     return "Each of the four was praised by at least two measures, and given away by another."

@@ -14,11 +14,12 @@ from gan_lessons.exercises import Answer, Hint, described, exercise, number, ten
 
 @exercise(
     "Where does the last of n stamps begin, where does it end, and what is cut off then?",
-    "the last of n stamps begins stride·(n - 1) places after the first, and is `kernel` long; then padding cuts both ends.",
+    "draw two stamps on paper: where does the second begin, and where does it end? How many such steps are there with n stamps?",
 )
 def check_size_after(size_after) -> str:
     """size_after(n, kernel, stride, padding): pixels a side after a transposed convolution."""
-    cases = ((5, 5, 3, 1), (7, 4, 2, 1), (1, 3, 1, 0), (3, 4, 2, 1), (5, 3, 2, 0), (14, 5, 3, 2), (8, 2, 2, 0))
+    # In the first case every mistake that has a hint gives another number.
+    cases = ((6, 8, 5, 2), (5, 5, 3, 1), (7, 4, 2, 1), (1, 3, 1, 0), (3, 4, 2, 1), (5, 3, 2, 0), (14, 5, 3, 2), (8, 2, 2, 0))
     for n, kernel, stride, padding in cases:
         stamps = conv_transpose1d(torch.zeros(1, 1, n), torch.zeros(1, 1, kernel), stride=stride, padding=padding)
         found, wanted = number(size_after(n, kernel, stride, padding)), stamps.shape[-1]
@@ -27,7 +28,7 @@ def check_size_after(size_after) -> str:
             continue
         if found == stride * n + kernel - 2 * padding:
             raise Hint(where + "n stamps have n - 1 steps between them.")
-        if found == (n + 2 * padding - kernel) // stride + 1:
+        if found in ((n + 2 * padding - kernel) // stride + 1, (n + 2 * padding - kernel) / stride + 1):
             raise Hint(where + "That is the size after an ordinary convolution.")
         if padding and found == stride * (n - 1) + kernel + 2 * padding:
             raise Hint(where + "Padding makes a convolution's image larger; here it cuts.")
@@ -41,7 +42,7 @@ def check_size_after(size_after) -> str:
 
 @exercise(
     "How many numbers does the result have, what do they hold before the first stamp, and what happens where two stamps overlap?",
-    "begin with zeros, stride·(n - 1) + k of them, and add kernel·value into the slice that begins at stride·i.",
+    "begin with a row of zeros that is long enough; from where to where does the stamp of number i reach, and what may lie there already?",
 )
 def check_stamp_line(stamp_line) -> str:
     """stamp_line(signal, kernel, stride): the transposed convolution of one row of numbers."""
@@ -89,10 +90,12 @@ def check_dcgan_weights(dcgan_weights) -> str:
     inner_convolution, inner_norm = nn.ConvTranspose2d(512, 512, 1), nn.BatchNorm2d(512)
     for each in (norm, inner_norm):
         nn.init.constant_(each.bias, 3.0)
-    kept, kept_dense = copy.deepcopy(convolution), copy.deepcopy(dense)
+    kept, kept_inner, kept_dense = copy.deepcopy(convolution), copy.deepcopy(inner_convolution), copy.deepcopy(dense)
     dcgan_weights(
         nn.Sequential(convolution, norm, nn.LeakyReLU(0.2), nn.Sequential(inner_convolution, inner_norm, nn.ReLU()), dense)
     )
+    if torch.equal(convolution.weight, kept.weight) and not torch.equal(inner_convolution.weight, kept_inner.weight):
+        raise Hint("A transposed convolution has changed, but the ordinary one is as it was: nn.Conv2d belongs to the rule, too.")
     if torch.equal(convolution.weight, kept.weight):
         raise Hint("The weights of the convolution are what they were: change the network that you are given, in place.")
     _judge_weights("convolution", convolution.weight)
@@ -214,8 +217,13 @@ def _judge_end(calls: list[_Call], images: Tensor) -> None:
             "G's last layer is normalised: an image's brightness would hang on the rest of its batch. "
             "Leave batch normalisation out there."
         )
-    if not torch.allclose(images, calls[last].came_out.tanh().cpu(), atol=1e-4):
-        raise Hint("The last layer should be a tanh, so that images lie in [-1, 1].")
+    came_out = calls[last].came_out.cpu()
+    if images.shape != came_out.shape:
+        raise Hint(f"After the last convolution the images are made from {tuple(came_out.shape[2:])} to {tuple(images.shape[2:])} "
+                   "pixels, as nn.Upsample does: let the strides of transposed convolutions change the size.")  # fmt: skip
+    if not torch.allclose(images, came_out.tanh(), atol=1e-4):
+        raise Hint("The images are not the tanh of what the last convolution gives: one tanh, and nothing else, should come after it, "
+                   "so that they lie in [-1, 1].")  # fmt: skip
 
 
 def _judge_between(calls: list[_Call]) -> None:

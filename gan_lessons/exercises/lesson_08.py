@@ -2,7 +2,9 @@
 
 import itertools
 import math
+import textwrap
 
+import numpy
 import torch
 from torch import Tensor
 
@@ -40,7 +42,8 @@ def _mistaken_stretches(weights: list[Tensor], largest: list[float]) -> dict[str
     product = torch.linalg.multi_dot(weights[::-1])
     return mistakes | {
         "One layer after the other: stretches multiply.": sum(largest),
-        "That is the largest of the layers alone; each of the others stretches, too.": max(largest),
+        **{f"That is layer {place} of {len(weights)} alone; each of the others stretches, too.": value
+           for place, value in enumerate(largest, start=1)},
         "That is the stretch of the matrices' product; the LeakyReLUs between them can make it larger. Take each matrix by itself.":
             torch.linalg.svdvals(product)[0].item(),
     }  # fmt: skip
@@ -88,7 +91,12 @@ def _judge_shape(holes: Tensor) -> None:
     lost = holes.sum(dim=(1, 2))
     if (lost != 16).any():
         image = int((lost != 16).nonzero()[0])
-        cause = "A square must not stick out of the image." if 0 < lost[image] < 16 else "One square for each image."
+        hole = holes[image]
+        height, width = int(hole.any(1).sum()), int(hole.any(0).sum())
+        cause = "One square for each image, of 4 rows and 4 columns."
+        if 0 < lost[image] == height * width:
+            cause = f"They lie in {height} rows and {width} columns. {cause}"
+            cause = "A square must not stick out of the image." if lost[image] < lost.max() == 16 else cause
         raise Hint(f"With size 4 each image should lose 16 pixels; image {image} loses {lost[image]}. {cause}")
     if not ((holes.any(2).sum(1) == 4) & (holes.any(1).sum(1) == 4)).all():
         raise Hint("The covered pixels of an image should form one square of 4×4.")
@@ -100,8 +108,12 @@ def _judge_places(holes: Tensor) -> None:
     places = set(zip(tops, lefts))
     if len(places) == 1:
         raise Hint("All images of the batch are covered at the same place; each needs a place of its own.")
+    if tops == lefts:
+        raise Hint("Row and column are the same number in every image, so that the squares lie on one slanting line: draw two numbers, "
+                   "each from a range of its own.")  # fmt: skip
     if set(tops) != set(range(7)) or set(lefts) != set(range(9)):
-        end = " torch.randint leaves its upper end out." if max(tops) < 6 or max(lefts) < 8 else ""
+        one_short = max(tops) in (5, 6) and max(lefts) in (7, 8) and (max(tops) < 6 or max(lefts) < 8)
+        end = " torch.randint leaves its upper end out." if one_short else ""
         raise Hint(f"In 10×12 pixels squares of 4 may begin in rows 0 to 6 and columns 0 to 8; yours begin in rows {sorted(set(tops))} "
                    f"and columns {sorted(set(lefts))}.{end}")  # fmt: skip
     if len(places) < 40:
@@ -131,6 +143,7 @@ def check_rarely_drawn(rarely_drawn) -> str:
         found = rarely_drawn(real, drawn)
         if rarely_drawn.changed:
             raise Hint("Your function changes the lists it was given.")
+        found = found.tolist() if isinstance(found, numpy.ndarray) else found
         if not isinstance(found, (list, tuple, set, frozenset, dict)):
             raise Hint(f"The result should be a list or a set of values, not {described(found)}.")
         _judge_values(list(found), wanted, real, drawn)
@@ -139,7 +152,7 @@ def check_rarely_drawn(rarely_drawn) -> str:
 
 def _judge_values(found: list, wanted: set[str], real: list[str], drawn: list[str]) -> None:
     """A Hint where these are not the values wanted, each of them once."""
-    where = f"Of {len(real)} real values {_counted(real)}, and of {len(drawn)} drawn {_counted(drawn)}: you have {found}. "
+    where = f"Of {len(real)} real values {_counted(real)}, and of {len(drawn)} drawn {_counted(drawn)}: you have {textwrap.shorten(str(found), 60)}. "
     if strange := [value for value in found if value not in real]:
         raise Hint(where + f"{strange[0]!r} is not in the data, so it cannot be missing from what is drawn.")
     if len(set(found)) < len(found):
@@ -163,13 +176,13 @@ def _counted(words: list[str]) -> str:
 
 @exercise(
     "Below which distance lies only one new real image in a hundred, and which share of the drawn ones lies there?",
-    "torch.quantile(new_real, 0.01) is the distance that only one new real image in a hundred falls below.",
+    "torch.quantile gives the distance below which a given share of distances lies: whose distances, and which share?",
 )
 def check_copied(copied) -> str:
     """copied(drawn, new_real): the share of drawn images nearer to the training set than all but 1 % of new real ones."""
     # The 1 % quantiles are 0.32 and 0.02. The drawn lie between these and what mistakes would take for the limit.
     far, near = 0.3 + torch.arange(101) / 50, torch.arange(1, 102) / 100
-    beside = torch.tensor([2.0, 0.305, 0.9, 0.1, 2.05, 0.33, 0.315, 0.36, 2.1, 0.45, 1.2, 2.15, 2.2])
+    beside = torch.tensor([2.0, 0.305, 0.9, 0.1, 0.2, 0.33, 0.315, 0.36, 2.1, 0.45, 1.4, 2.15, 2.2])
     for drawn, new_real in (
         (beside, far), (torch.tensor([0.015, 0.5, 0.001, 0.9]), near), (torch.full((10,), 0.3), near), (torch.zeros(5), near),
         (torch.tensor([1.5, 1.6]), near), (torch.full((4,), 0.03), near),
@@ -194,6 +207,10 @@ def _mistaken_shares(drawn: Tensor, new_real: Tensor) -> dict[str, float]:
     return {
         "That is a number of images; the share of them was asked for.": wanted * len(drawn),
         "That is a percentage; a share lies between 0 and 1.": wanted * 100,
+        "That is the limit itself. Which share of the drawn images lies below it?": new_real.quantile(0.01).item(),
+        "You divided by how many new real images there are. The share is one of the drawn ones.": wanted * len(drawn) / len(new_real),
+        "Is the limit taken from the drawn images themselves? It is the 1 % quantile of the new real ones.":
+            _share_below(drawn, drawn.quantile(0.01)),
         "Copies are near, not far: count the drawn images below the limit.": 1 - wanted,
         "Half of all new real images are nearer than their mean; that makes nobody a copy. Take the 1 % quantile.":
             _share_below(drawn, new_real.mean()),

@@ -18,7 +18,7 @@ def _angle(a: Tensor, b: Tensor) -> float:
 
 @exercise(
     "slerp mixes direction and length. How do you let each of the two go its own way, and put them together again?",
-    "divide a and b by their lengths, go from one to the other with slerp, and multiply by the length that t asks for.",
+    "what does slerp give for two codes that both have length 1? And which length is asked for at t = 0, at 1, and halfway?",
 )
 def check_arc(arc_between) -> str:
     """arc_between(a, b, t): the direction on the arc at even speed, the length evenly from |a| to |b|."""
@@ -50,15 +50,17 @@ def _judge_point(point: Tensor, a: Tensor, b: Tensor, t: float) -> None:
 
 @exercise(
     "Which code follows the last one, and at which t must an arc stop so that no picture comes twice?",
-    "for code i the next is code i + 1, after the last the first again; picture j of an arc has t = j / n, "
-    "which stops short of 1 for j up to n - 1.",
+    "write down the t of the n pictures of one arc, and which code each arc leads to, the last one too.",
 )
 def check_tour(tour) -> str:
     """tour(codes, n): a closed tour on arcs, n codes for each arc, none twice."""
     codes = _codes(4, 2)
     result = _twenty(tour(codes, 5))
-    if ((result.roll(-1, 0) - result).norm(dim=1) < 1e-3).any():
-        raise Hint("Two pictures in a row are the same: an arc must not end where the next begins, so t stops short of 1.")
+    same = (result.roll(-1, 0) - result).norm(dim=1) < 1e-3
+    if same.any():
+        row = int(same.nonzero()[0])
+        raise Hint(f"Rows {row} and {(row + 1) % 20} are the same: an arc must not end where the next begins, so t stops short of 1, "
+                   "and each picture of an arc has a t of its own.")  # fmt: skip
     for i, code in enumerate(codes):
         if not torch.allclose(result[5 * i], code.double(), atol=1e-3):
             raise Hint(f"Row {5 * i} should be code {i}.")
@@ -120,12 +122,17 @@ def check_without(without_all) -> str:
             raise Hint(
                 "It is not even at right angles to one: of v, take (u·v)/(v·v) · v away; the others need not have length 1."
             )
+        if torch.allclose(single, result, atol=1e-4):
+            raise Hint(f"Only the first of the others is taken out; the cosine with another is still {left:.2f}.")
         raise Hint(
-            f"Each alone is taken out rightly, but a cosine of {left:.2f} is left: the others overlap, so that taking one out "
+            f"With one of the others it is right, with three a cosine of {left:.2f} is left: they overlap, so that taking one out "
             "brings another back. Make them a basis at right angles first."
         )
     basis = torch.linalg.qr(others.T)[0]
-    if cosine_similarity(result, (direction - basis @ (basis.T @ direction)).double(), dim=0) < 0.999:
+    likeness = cosine_similarity(result, (direction - basis @ (basis.T @ direction)).double(), dim=0)
+    if likeness < -0.999:
+        raise Hint("It points the opposite way: a step forward with it would be a step back along the direction.")
+    if likeness < 0.999:
         raise Hint("It is at right angles to the others, but no longer what is left of the direction: it points elsewhere.")
     if abs(result.norm().item() - 1) > 1e-3:
         raise Hint(f"Its length is {result.norm():.2f}; divide by it, so that a step of 3 is as long as with other directions.")
@@ -134,7 +141,7 @@ def check_without(without_all) -> str:
 
 @exercise(
     "Which numbers must be drawn again, and can you tell beforehand how often?",
-    "draw z, then while any number lies outside, draw only those anew: z[outside] = torch.randn(how many).",
+    "draw z once; which mask tells where it lies outside, how many numbers are that, and what must be asked again after they are drawn anew?",
 )
 def check_truncated(truncated) -> str:
     """truncated(n, latent_size, limit): normal numbers, those outside the limit drawn again."""
@@ -148,6 +155,8 @@ def check_truncated(truncated) -> str:
         raise Hint("Many numbers lie exactly at the limit: they were cut off there. Draw them again instead.")
     if (z == 0).double().mean() > 0.01:
         raise Hint("Many numbers are exactly 0: those outside were wiped out. Draw them again instead.")
+    if z.unique().numel() < 0.95 * z.numel():
+        raise Hint("Many numbers are equal: each one that lies outside is drawn again by itself.")
     # The spreads of a normal number within ±0.8 and ±1.5. Those of a uniform one would be 0.462 and 0.866; a right answer's
     # lie this far off less than once in a hundred million times.
     if abs(z.std() - 0.4424) > 0.018 or abs(wider.std() - 0.7426) > 0.04:
