@@ -70,6 +70,13 @@ def page(browser):
     page.close()
 
 
+END_KERNELS = """async () => {
+  const headers = {"X-XSRFToken": document.cookie.match(/_xsrf=([^;]+)/)[1]}
+  for (const session of await (await fetch("/api/sessions")).json())
+    await fetch(`/api/sessions/${session.id}`, {method: "DELETE", headers})
+}"""
+
+
 def screenshot(page, name):
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / f"{name}.png")
@@ -291,13 +298,6 @@ def test_lessons_with_panels_run_and_their_sliders_move_a_face(page, lab, lesson
     assert not different(picture_that(panel, "A face, all sliders at 0"), start)
 
 
-END_KERNELS = """async () => {
-  const headers = {"X-XSRFToken": document.cookie.match(/_xsrf=([^;]+)/)[1]}
-  for (const session of await (await fetch("/api/sessions")).json())
-    await fetch(`/api/sessions/${session.id}`, {method: "DELETE", headers})
-}"""
-
-
 @pytest.mark.parametrize("name", ["sliders", "teach", "frames"])
 def test_a_panel_that_is_reopened_without_its_kernel_shows_its_still(page, browser, lab, folder, name):
     panel = open_panel(page, lab, name)
@@ -322,6 +322,43 @@ def test_a_panel_that_is_reopened_without_its_kernel_shows_its_still(page, brows
     still = still.resize((width, round(still.height * width / still.width)))
     small = [numpy.asarray(picture.crop((0, 0, *still.size)).reduce(8)).astype(int) for picture in (seen, still)]
     assert abs(small[0] - small[1]).mean() < 4 < small[1].std()
+
+
+PREDICTIONS = """from gan_lessons import widgets
+where, share = widgets.predict("Whole heart, or one place?", ["the whole heart", "one place"]), widgets.predict("What share?", unit="%")
+where"""
+
+
+def test_predictions_are_given_and_compared_by_keyboard(page, browser, lab, folder):
+    write_notebook(
+        folder / "notebooks/predict.ipynb", PREDICTIONS, "share", "widgets.compare({where: 'one place', share: '93 %'})"
+    )
+    page.on("console", lambda message: page.errors.append(message.text) if message.type == "error" else None)
+    open_lesson(page, lab, "predict.ipynb")
+    run_cells(page, 3)
+    table = page.locator(".gan-lessons-table")
+    table.get_by_role("cell", name="nothing yet").nth(1).wait_for()
+    page.get_by_role("button", name="one place").focus()
+    press(page, "Enter")
+    page.get_by_placeholder("a number, then Enter").fill("70")
+    press(page, "Enter")
+    table.get_by_role("row", name="Whole heart, or one place? one place one place").wait_for()
+    table.get_by_role("row", name="What share? 70 % 93 %").wait_for()
+    found = Axe().run(page, context=".gan-lessons-panel").response
+    serious = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
+    assert not serious, "\n".join(f"{each['id']}: {each['nodes'][0]['html']}" for each in serious)
+    screenshot(page, "predictions")
+    page.locator(".jp-InputPrompt").first.click()  # out of the text field
+    page.keyboard.press("Control+s")
+    page.locator(".jp-mod-current.jp-mod-dirty").wait_for(state="detached")
+    page.evaluate(END_KERNELS)
+    again = browser.new_page(viewport={"width": 1400, "height": 1000})
+    open_lesson(again, lab, "predict.ipynb")
+    view = again.locator(".jp-OutputArea-output.jupyter-widgets").filter(has_text="model not found").first
+    view.wait_for()
+    assert "Whole heart, or one place?" in view.evaluate("view => getComputedStyle(view, '::before').content")
+    screenshot(again, "predictions_reopened")
+    again.close()
 
 
 @pytest.mark.parametrize("name", PANELS)

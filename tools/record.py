@@ -87,7 +87,8 @@ def clean(notebook: nbformat.NotebookNode) -> None:
                 output.pop("transient", None)
                 if "image/png" in output.get("data", {}):
                     output.data["image/png"] = smaller(output.data["image/png"])
-                    # A widget's view without its kernel would hide the picture that stands for it.
+                # A widget's view without its kernel would hide what stands for it.
+                if "text/plain" in output.get("data", {}):
                     output.data.pop("application/vnd.jupyter.widget-view+json", None)
                 if "text/html" in output.get("data", {}):
                     # With the view goes the picture that would take its place: the one above is shown anyway.

@@ -17,8 +17,9 @@ from matplotlib.figure import Figure
 from gan_lessons import plots
 from gan_lessons.widgets.latent import latent_sliders, morph, teach_direction, time_travel
 from gan_lessons.widgets.panel import Panel, TitledImage
+from gan_lessons.widgets.predictions import compare, predict
 
-__all__ = ["film", "frame_slider", "latent_sliders", "morph", "teach_direction", "time_travel"]
+__all__ = ["compare", "film", "frame_slider", "latent_sliders", "morph", "predict", "teach_direction", "time_travel"]
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 

@@ -30,6 +30,7 @@ STYLE = """<style>
 .gan-lessons-face.mod-active::after {content: "✓"; float: right; font-size: 20px; line-height: 26px; width: 26px;
   color: white; background-color: #D55E00; border-radius: 0 0 0 6px}
 .gan-lessons-face:focus-visible {outline: 3px solid #0072B2; outline-offset: 3px}
+.gan-lessons-table td, .gan-lessons-table th {padding: 4px 16px 4px 0; text-align: left; vertical-align: top}
 .gan-lessons-controls {container-type: inline-size}
 @container (max-width: 320px) {  /* the name above its slider, which would be a stub beside it */
   .gan-lessons-controls .widget-slider {flex-flow: row wrap; height: auto}
@@ -38,19 +39,22 @@ STYLE = """<style>
 </style>"""
 
 # One line, since nbval's sanitizer replaces it whole: the picture differs from machine to machine.
-# A view that finds no model is a line of text without any element; the still is painted in its place.
+# A view that finds no model is a line of text without any element; what stands for the panel is painted in its place.
 STILL_STYLE = (
     '<style class="gan-lessons-still {name}">'
     ".jp-OutputArea-child:has(style.{name}) {{display: none}} "
     ".jp-OutputArea-child:has(style.{name}) + .jp-OutputArea-child > .jp-OutputArea-output:not(:has(*)) {{font-size: 0}} "
-    ".jp-OutputArea-child:has(style.{name}) + .jp-OutputArea-child > .jp-OutputArea-output:not(:has(*))::before "
-    '{{content: ""; content: "" / "{words}"; display: block; width: min(100%, {width}px); aspect-ratio: {width} / {height}; '
-    "background: url(data:image/png;base64,{picture}) 0 0 / contain no-repeat}} "
+    ".jp-OutputArea-child:has(style.{name}) + .jp-OutputArea-child > .jp-OutputArea-output:not(:has(*))::before {{{stand_in}}} "
     ".gan-lessons-panel.jupyter-widgets-disconnected::after "
     '{{content: "The kernel was restarted: run this cell again, and the panel answers again."; padding: 4px}} '
     ".gan-lessons-panel .gan-lessons-panel::after {{display: none}}"
     "</style>"
 )
+PICTURE_INSTEAD = (
+    'content: ""; content: "" / "{words}"; display: block; width: min(100%, {width}px); aspect-ratio: {width} / {height}; '
+    "background: url(data:image/png;base64,{picture}) 0 0 / contain no-repeat"
+)
+WORDS_INSTEAD = 'content: "{words}"; font-size: 15px; white-space: pre-wrap'
 
 # The handles of ipywidgets' sliders have no name that a screen reader could say, and no trait that would give them one.
 # It looks on, since panels come and grow; one observer is enough for a page. No line end, as above.
@@ -83,8 +87,8 @@ class Panel(ipywidgets.VBox):
     def _ipython_display_(self, **ignored: Any) -> None:
         # ipywidgets 7 shows itself by this without the picture, and ipywidgets 8 has one output, where two are needed.
         bundle = self._repr_mimebundle_()
-        if "image/png" in bundle:
-            display({"text/html": _still_style(base64.b64decode(bundle["image/png"]), self._words) + HANDLES_NAMED}, raw=True)
+        still = base64.b64decode(bundle.get("image/png", ""))
+        display({"text/html": _still_style(still, self._words) + HANDLES_NAMED}, raw=True)
         display(bundle, raw=True)
 
     def _repr_mimebundle_(self, **ignored: Any) -> dict[str, Any]:
@@ -118,12 +122,16 @@ class Panel(ipywidgets.VBox):
 
 
 def _still_style(still: bytes, words: str) -> str:
-    """A style sheet by which JupyterLab and Notebook 7 show this PNG file where the next output is a view without its kernel."""
+    """A style sheet by which JupyterLab and Notebook 7 show this PNG file, or without one the words, instead of a view without its kernel."""
+    name = f"gan-lessons-{hashlib.sha256(still + words.encode()).hexdigest()[:12]}"
+    spoken = words.replace("\\", " ").replace('"', "'").replace("<", " ").replace("\n", "\\a ")
+    if not still:
+        return STILL_STYLE.format(name=name, stand_in=WORDS_INSTEAD.format(words=spoken))
     width, height = Image.open(io.BytesIO(still)).size
-    name = f"gan-lessons-{hashlib.sha256(still).hexdigest()[:12]}"
-    spoken = words.replace("\\", " ").replace('"', "'").replace("<", " ")
     picture = base64.b64encode(still).decode()
-    return STILL_STYLE.format(name=name, words=spoken, width=width, height=height, picture=picture)
+    return STILL_STYLE.format(
+        name=name, stand_in=PICTURE_INSTEAD.format(words=spoken, width=width, height=height, picture=picture)
+    )
 
 
 class TitledImage(ipywidgets.Image):
