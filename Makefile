@@ -22,7 +22,7 @@ lesson: $(READY)
 
 # make clean       remove the environments and what tests left behind
 clean:
-	rm -rf .venv $(COLAB) .pytest_cache .mypy_cache .ruff_cache .coverage .hypothesis test-artefacts dist build *.egg-info
+	rm -rf .venv $(COLAB) .pytest_cache .mypy_cache .ruff_cache .coverage .hypothesis test-artefacts dist slides build *.egg-info
 
 define VENV
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -41,7 +41,7 @@ $(READY): requirements.lock pyproject.toml tools/uv tools/jupyterlab.json
 
 # From here on what the students' zip has not: it needs a clone.
 ifneq ($(wildcard tests),)
-.PHONY: lint quick test mutants device-test record lock handout colab-test
+.PHONY: lint quick test mutants device-test record slides lock handout colab-test
 
 # make lint        style and types alone
 lint: $(READY)
@@ -69,6 +69,10 @@ device-test: $(READY)
 # make record      run notebooks and keep their outputs      (ARGS="notebooks/04_mlp_gan.ipynb")
 record: $(READY)
 	$(BIN)/python -m tools.record $(or $(ARGS),$(LESSONS) $(SOLUTIONS))
+
+# make slides      make slides that need no network when they are shown, in slides/    (LESSON=04; without it all lessons)
+slides: $(READY)
+	$(BIN)/python tools/slides.py $(LESSON)
 
 # make lock        choose the newest versions anew
 lock: $(READY)
