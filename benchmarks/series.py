@@ -1,8 +1,9 @@
 """Measure every lesson, from kernel start to kernel end, and write the figures wherever they are told.
 
-Writes gan_lessons/lesson_times.json, the columns "minutes on two cores" and "memory" of the README's table, and the classroom
-table in docs/teaching.md. Wants a quiet machine with two cores, and Linux, which tells a process's peak memory. The
-notebooks stay as they are. Fails where a bar is missed: 2 GB a kernel, 15 minutes for the whole series.
+Writes gan_lessons/lesson_times.json and the classroom table in docs/teaching.md; and two times for each lesson, the machine's and a
+student's, into the README's table and the line of times at the lesson's top. The student's is counted, not measured: see `student`.
+Wants a quiet machine with two cores, and Linux, which tells a process's peak memory. Fails where a bar is missed: 2 GB a kernel,
+15 minutes for the whole series. `--write` alone is what a changed text asks for.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
+from itertools import takewhile
 from pathlib import Path
 
 import nbformat
@@ -23,7 +25,9 @@ from gan_lessons import doctor, runtime
 
 ROOT = Path(__file__).resolve().parent.parent
 MEMORY_BAR, TIME_BAR = 2000, 15 * 60  # MB for each kernel; seconds for the whole series
+WORDS, EXERCISE, PROJECT = 300, 10, 20  # words read in a minute; minutes for an exercise, and for the open project after them
 STUDENTS, SLOT = 30, 50  # a class, and the minutes of its slot
+TIMES = re.compile(r"^\*About .* on two CPU cores.*\*$", flags=re.MULTILINE)
 BLOCK = re.compile(r"(<!-- written by benchmarks/series.py -->\n).*(<!-- end -->\n)", flags=re.DOTALL)
 
 # ----------------------------------------------------------------------------------------- measuring
@@ -99,6 +103,24 @@ def missed_bars(series: dict) -> list[str]:
     return missed + ([f"The whole series takes {total / 60:.1f} minutes."] if total > TIME_BAR else [])
 
 
+# -------------------------------------------------------------------------------------- a student's time
+
+
+def student(notebook: nbformat.NotebookNode) -> int:
+    """Minutes that a student needs for a lesson, rounded up to fives: reading, exercises, and the open project after them.
+
+    Read are the text up to the references and the code that is not folded, 300 words a minute; what looks like a word counts.
+    """
+    cells = notebook.cells
+    shown = takewhile(lambda cell: not cell.source.startswith("## References"), cells)
+    read = [cell.source for cell in shown if "hide-input" not in cell.metadata.get("tags", [])]
+    words = len(re.findall(r"\S*\w\S*", "\n".join(read)))
+    exercises = [place for place, cell in enumerate(cells) if "exercise" in cell.metadata.get("tags", [])]
+    # What stands between the last exercise and the next heading is the project.
+    project = bool(exercises) and not cells[exercises[-1] + 1].source.startswith("#")
+    return 5 * math.ceil((words / WORDS + EXERCISE * len(exercises) + PROJECT * project) / 5)
+
+
 # ------------------------------------------------------------------------------------------- writing
 
 
@@ -113,15 +135,40 @@ def gigabytes(megabytes: float) -> str:
     return f"{math.ceil(megabytes / 100) / 10:.1f} GB"
 
 
-def with_columns(readme: str, series: dict) -> str:
-    """The README with the minutes and the memory in the third and fourth of the five columns of each lesson's row."""
+def in_words(result: dict) -> str:
+    """The same as a phrase: half a minute, a minute, 3½ minutes."""
+    phrases = {
+        "½": "half a minute",
+        "1": "a minute",
+        "1½": "a minute and a half",
+        "2": "two minutes",
+        "2½": "two and a half minutes",
+    }
+    return phrases.get(minutes(result), f"{minutes(result)} minutes")
+
+
+def with_columns(readme: str, series: dict, students: dict[str, int]) -> str:
+    """The README with the machine's and a student's minutes in the third and fourth of the five columns of each lesson's row."""
 
     def filled(row: re.Match) -> str:
         result = series["lessons"].get(row["name"])
-        return f"{row['before']} {minutes(result)} | {gigabytes(result['peak_mb'])} |" if result else row[0]
+        return f"{row['before']} {minutes(result)} | {students[row['name']]} |" if result else row[0]
 
     row = r"^(?P<before>\| \[[^]]*\]\(notebooks/(?P<name>\w+)\.ipynb\) \|[^|\n]*\|)[^|\n]*\|[^|\n]*\|(?=[^|\n]*\|$)"
     return re.sub(row, filled, readme, flags=re.MULTILINE)
+
+
+def with_times(notebook: nbformat.NotebookNode, result: dict) -> nbformat.NotebookNode:
+    """The lesson with both times in its line of times. Raises ValueError where there is no such line, or more than one."""
+    line = f"*About {in_words(result)} on two CPU cores; about {student(notebook)} minutes for you, exercises included.*"
+    replaced = 0
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source, times = TIMES.subn(line, cell.source)
+            replaced += times
+    if replaced != 1:
+        raise ValueError(f"{replaced} lines of times, where a lesson has one: *About a minute on two CPU cores.*")
+    return notebook
 
 
 def classroom(series: dict) -> str:
@@ -148,10 +195,17 @@ def load() -> dict:
 
 
 def write(series: dict) -> None:
+    """Write the measurements, and all that is made from them and from the lessons' texts."""
     runtime.write_whole(doctor.TIMES, (json.dumps(series, indent=1, ensure_ascii=False) + "\n").encode())
-    for name, fill in (("README.md", with_columns), ("docs/teaching.md", with_classroom)):
-        text = (ROOT / name).read_text(encoding="utf-8")
-        runtime.write_whole(ROOT / name, fill(text, series).encode())
+    students = {}
+    for name, result in series["lessons"].items():
+        path = ROOT / "notebooks" / f"{name}.ipynb"
+        notebook = with_times(nbformat.read(path, as_version=4), result)
+        runtime.write_whole(path, (nbformat.writes(notebook) + "\n").encode())
+        students[name] = student(notebook)
+    readme, page = ROOT / "README.md", ROOT / "docs/teaching.md"
+    runtime.write_whole(readme, with_columns(readme.read_text(encoding="utf-8"), series, students).encode())
+    runtime.write_whole(page, with_classroom(page.read_text(encoding="utf-8"), series).encode())
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The table of times and memory: what is measured, and that README and teachers' page say what was measured."""
+"""The lessons' times and memory: what is measured or counted, and that README, lessons and teachers' page say so."""
 
 import re
 import runpy
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from gan_lessons import doctor
 
@@ -22,7 +23,12 @@ MADE_UP = {
     },
     "solutions": {"01_one": {"seconds": [12.0], "cpu_seconds": 9.0, "peak_mb": 500}},
 }
+STALE = "a text has changed since the times were written: .venv/bin/python benchmarks/series.py --write"
 HEAD = "| lesson | what you learn | minutes | memory | looks |\n| --- | --- | --- | --- | --- |\n"
+
+
+def committed(name):
+    return nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
 
 
 @pytest.mark.slow
@@ -50,12 +56,65 @@ def test_minutes_are_rounded_up_to_halves_of_the_median(seconds, expected):
     assert SERIES["minutes"]({"seconds": seconds}) == expected
 
 
+def lesson(*cells):
+    return new_notebook(cells=list(cells))
+
+
+def words(number, text="word "):
+    return new_markdown_cell(text * number)
+
+
+def exercise():
+    return new_code_cell("...", metadata={"tags": ["exercise"]})
+
+
+FOLDED = new_code_cell("code " * 6000, metadata={"tags": ["hide-input"]})
+
+
+@pytest.mark.parametrize(
+    ("notebook", "expected"),
+    [
+        (lesson(words(3000)), 10),
+        (lesson(words(3001)), 15),
+        (lesson(words(1500), new_code_cell("x " * 1500), FOLDED), 10),  # open code is read, folded code is not
+        (lesson(words(3000, "a word | = ")), 20),  # signs alone are no words
+        (lesson(words(3000), new_markdown_cell("## References\n\n" + "a book " * 3000), words(3000)), 10),
+        (lesson(words(2900), exercise(), exercise(), words(1, "## Summary")), 30),
+        (lesson(words(2900), exercise(), exercise(), words(1, "With time to spare, try it on faces.\n\n## Summary")), 50),
+    ],
+)
+def test_a_student_reads_300_words_a_minute_and_takes_10_for_an_exercise_and_20_for_the_project(notebook, expected):
+    assert SERIES["student"](notebook) == expected
+
+
 def test_only_the_two_columns_of_measured_lessons_change():
     row = "| [1 One](notebooks/01_one.ipynb) | V(D, G) | 9 | — | a picture |\n"
     other = "| [7 Seven](notebooks/07_seven.ipynb) | not measured | 2 | — | x |\n"
     four = "| [2 Two](notebooks/02_two.ipynb) | four columns | 2 | x |\n"
-    expected = "| [1 One](notebooks/01_one.ipynb) | V(D, G) | 1 | 0.9 GB | a picture |\n"
-    assert SERIES["with_columns"](HEAD + row + other + four, MADE_UP) == HEAD + expected + other + four
+    expected = "| [1 One](notebooks/01_one.ipynb) | V(D, G) | 1 | 75 | a picture |\n"
+    assert (
+        SERIES["with_columns"](HEAD + row + other + four, MADE_UP, {"01_one": 75, "02_two": 5}) == HEAD + expected + other + four
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["*About an hour on two CPU cores.*", "*About 9 minutes on two CPU cores; about 5 minutes for you, exercises included.*"],
+)
+@pytest.mark.parametrize(("seconds", "phrase"), [(20, "half a minute"), (170, "3 minutes"), (200, "3½ minutes")])
+def test_the_line_of_times_has_both_wherever_it_stands(line, seconds, phrase):
+    notebook = lesson(
+        words(1, "# 1 · One"), words(1, f"Before.\n\n{line}\n\nAfter."), words(2900), exercise(), words(1, "## End")
+    )
+    both = f"*About {phrase} on two CPU cores; about 20 minutes for you, exercises included.*"
+    after = SERIES["with_times"](notebook, {"seconds": [seconds]})
+    assert after.cells[1].source == f"Before.\n\n{both}\n\nAfter."
+    assert SERIES["with_times"](after, {"seconds": [seconds]}) == after
+
+
+def test_a_lesson_without_a_line_of_times_is_refused():
+    with pytest.raises(ValueError, match="0 lines of times"):
+        SERIES["with_times"](lesson(words(10)), {"seconds": [1]})
 
 
 def test_the_classroom_table_is_computed_from_the_measurements():
@@ -82,11 +141,12 @@ def test_readme_and_teachers_page_say_what_was_measured_and_the_bars_hold():
         assert list(series[kind]) == sorted(path.stem for path in (ROOT / folder).glob("[0-9]*.ipynb"))
     assert SERIES["missed_bars"](series) == []
     readme, page = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/teaching.md"))
+    students = {name: SERIES["student"](committed(name)) for name in series["lessons"]}
     for name, result in series["lessons"].items():
         (row,) = [line for line in readme.splitlines() if f"](notebooks/{name}.ipynb) |" in line]
-        assert f"| {SERIES['minutes'](result)} | {SERIES['gigabytes'](result['peak_mb'])} |" in row
+        assert f"| {SERIES['minutes'](result)} | {students[name]} |" in row, STALE
     assert SERIES["classroom"](series) in page
-    assert SERIES["with_columns"](readme, series) == readme and SERIES["with_classroom"](page, series) == page
+    assert SERIES["with_columns"](readme, series, students) == readme and SERIES["with_classroom"](page, series) == page
 
 
 def test_the_map_in_lesson_00_has_the_measured_minutes():
@@ -99,16 +159,12 @@ def test_the_map_in_lesson_00_has_the_measured_minutes():
     assert on_the_map == {str(int(name[:2])): SERIES["minutes"](result) for name, result in measured.items()}
 
 
-def test_each_lesson_opens_with_its_measured_minutes():
+def test_each_lesson_tells_both_times_at_its_top():
     if not doctor.TIMES.exists():
         pytest.skip("nothing has been measured yet: benchmarks/series.py")
-    words = {
-        "½": "half a minute",
-        "1": "a minute",
-        "1½": "a minute and a half",
-        "2": "two minutes",
-        "2½": "two and a half minutes",
-    }
     for name, result in SERIES["load"]()["lessons"].items():
-        title = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells[0].source
-        assert f"\n*About {words[SERIES['minutes'](result)]} on two CPU cores.*\n" in title, name
+        notebook = committed(name)
+        sections = [place for place, cell in enumerate(notebook.cells) if cell.source.startswith("## ")]
+        assert any(SERIES["TIMES"].search(cell.source) for cell in notebook.cells[: sections[0]]), name
+        before = nbformat.writes(notebook)
+        assert nbformat.writes(SERIES["with_times"](notebook, result)) == before, f"{name}: {STALE}"

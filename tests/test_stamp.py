@@ -69,7 +69,7 @@ def test_every_lesson_knows_address_and_tag_and_only_the_source_changes(copy):
 def test_badges_stand_between_heading_and_text(copy):
     readme = stamp(copy, "--repository", ADDRESS, "--tag", TAG)[Path("README.md")].decode()
     heading, line, text, _ = readme.split("\n\n", 3)
-    assert heading == "# GAN Lessons" and text.startswith("**How do GANs work?**")
+    assert heading == "# GAN Lessons" and text.startswith("![Twelve cartoon faces")
     assert re.fullmatch(r"\[!\[Open in Colab\]\(\S+\)\]\(\S+\) \[!\[Binder\]\(\S+\)\]\(\S+\)", line)
 
 
