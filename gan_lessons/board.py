@@ -61,8 +61,8 @@ def watch(
     Raises Stopped, a KeyboardInterrupt, after an interrupt: the game keeps everything so far, and plays on when it is
     watched again. Raises what `game.play` raises, besides.
     """
-    board = _Board(game, until, z, classifier) if hasattr(get_ipython(), "kernel") else _Bar(game, until)
     try:
+        board = _Board(game, until, z, classifier) if hasattr(get_ipython(), "kernel") else _Bar(game, until)
         try:
             for turn in game.play(draw, until):
                 yield turn  # first: whatever happens to a picture, the caller has had this turn

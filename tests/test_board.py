@@ -237,6 +237,14 @@ def test_interrupts_anywhere_end_in_one_sentence(boards, monkeypatch, where):
     assert boards[0].pictures[-1] == game.turns == len(game.history)
 
 
+def test_an_interrupt_in_the_first_picture_ends_in_the_sentence(boards, monkeypatch):
+    game = small_game()
+    monkeypatch.setattr(plots.Screen, "put", lambda *arguments: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt) as stopped:  # a bare one would end all tests
+        list(board.watch(game, draw, 100))
+    assert isinstance(stopped.value, board.Stopped) and "after turn 0 of 100" in str(stopped.value) and game.turns == 0
+
+
 SET_UP = """
     import torch
     from gan_lessons import board, models, training
