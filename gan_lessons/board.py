@@ -128,8 +128,8 @@ class _Board:
             z = torch.randn(200, game.latent_size, generator=torch.Generator().manual_seed(1))
         self.z = z.to(runtime.device()) if classifier else z[:IMAGES].to(runtime.device())
         self.first_turn, self.coverage, self.screen = game.turns, "", plots.Screen()
-        # Laid out by hand: matplotlib's own layout takes longer than the drawing.
-        figure = Figure(figsize=(11, 5.2))
+        # Laid out by hand: matplotlib's own layout, which `plots` asks for, takes longer than the drawing.
+        figure = Figure(figsize=(11, 5.2), layout="none")
         self.canvas, self.heading = FigureCanvasAgg(figure), figure.suptitle("", y=0.985)
         columns = 3 if classifier else 2
         self.panels = figure.subplots(

@@ -168,6 +168,17 @@ def test_the_picture_is_a_png_that_fits_a_notebook(boards):
     assert (pixels[:, [0, -1]] == 255).all() and (pixels[[0, -1]] == 255).all(), "something is cut off at the edge"
 
 
+@pytest.mark.parametrize("classifier", [None, two_classes])
+def test_nothing_on_the_board_lies_over_anything_else(boards, classifier):
+    play(board.watch(small_game(), draw, 30, torch.randn(60, 3), classifier))
+    (shown,) = boards
+    parts = [shown.heading, shown.images, *shown.panels]
+    boxes = [part.get_tightbbox(shown.canvas.get_renderer()) for part in parts]
+    for one, other in itertools.combinations(range(len(parts)), 2):
+        assert not boxes[one].overlaps(boxes[other]), (parts[one], parts[other])
+    assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= 1100 and box.y1 <= 520 for box in boxes), "nothing is cut off"
+
+
 def test_classes_are_counted_among_all_of_z(boards, capsys):
     """Of 8 images 4, 2, 2 and 0 fall to the four classes: exp(entropy) is 2^1.5."""
     read = torch.eye(4)[[0, 0, 0, 0, 1, 1, 3, 3]]
