@@ -133,7 +133,7 @@ class _Board:
         self.canvas, self.heading = FigureCanvasAgg(figure), figure.suptitle("", y=0.985)
         columns = 3 if classifier else 2
         self.panels = figure.subplots(
-            1, columns, gridspec_kw={"left": 0.065, "right": 0.965, "top": 0.83, "bottom": 0.43, "wspace": 0.3}
+            1, columns, gridspec_kw={"left": 0.065, "right": 0.965, "top": 0.83, "bottom": 0.43, "wspace": 0.32}
         )
         self.images = figure.add_axes((0.01, 0.01, 0.98, 0.28))
         self._show(f"Turn {game.turns} of {until}")  # loads the fonts and the classifier; the second tells what one costs
