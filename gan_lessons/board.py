@@ -61,8 +61,8 @@ def watch(
     Raises Stopped, a KeyboardInterrupt, after an interrupt: the game keeps everything so far, and plays on when it is
     watched again. Raises what `game.play` raises, besides.
     """
-    board = _Board(game, until, z, classifier) if hasattr(get_ipython(), "kernel") else _Bar(game, until)
     try:
+        board = _Board(game, until, z, classifier) if hasattr(get_ipython(), "kernel") else _Bar(game, until)
         try:
             for turn in game.play(draw, until):
                 yield turn  # first: whatever happens to a picture, the caller has had this turn
@@ -128,12 +128,12 @@ class _Board:
             z = torch.randn(200, game.latent_size, generator=torch.Generator().manual_seed(1))
         self.z = z.to(runtime.device()) if classifier else z[:IMAGES].to(runtime.device())
         self.first_turn, self.coverage, self.screen = game.turns, "", plots.Screen()
-        # Laid out by hand: matplotlib's own layout takes longer than the drawing.
-        figure = Figure(figsize=(11, 5.2))
+        # Laid out by hand: matplotlib's own layout, which `plots` asks for, takes longer than the drawing.
+        figure = Figure(figsize=(11, 5.2), layout="none")
         self.canvas, self.heading = FigureCanvasAgg(figure), figure.suptitle("", y=0.985)
         columns = 3 if classifier else 2
         self.panels = figure.subplots(
-            1, columns, gridspec_kw={"left": 0.065, "right": 0.965, "top": 0.83, "bottom": 0.43, "wspace": 0.3}
+            1, columns, gridspec_kw={"left": 0.065, "right": 0.965, "top": 0.83, "bottom": 0.43, "wspace": 0.32}
         )
         self.images = figure.add_axes((0.01, 0.01, 0.98, 0.28))
         self._show(f"Turn {game.turns} of {until}")  # loads the fonts and the classifier; the second tells what one costs

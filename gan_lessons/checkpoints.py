@@ -28,9 +28,9 @@ def write(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None
     runtime.write_whole(path, safetensors.torch.save(tensors, header))
 
 
-def about(path: Path) -> dict[str, Any]:
-    """What the header says of the game. Raises FileNotFoundError, or CheckpointError for a file that is no checkpoint."""
-    return _opened(path)[1]
+def history(path: Path) -> list[list[float]]:
+    """The rows of the game's history. Raises FileNotFoundError, or CheckpointError for a file that is no checkpoint."""
+    return _opened(path, ["history"])[2]["history"].tolist()
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -38,13 +38,14 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises FileNotFoundError, or CheckpointError for a file that is damaged, no checkpoint, or of another format.
     """
-    header, said, tensors = _opened(path, with_tensors=True)
+    header, said, tensors = _opened(path)
     if header.get("sha256") != _digest(header["game"], tensors):
         raise CheckpointError(f"{path} is damaged: it is not what was saved. Delete it, or take a copy.")
     return tensors, said
 
 
-def _opened(path: Path, with_tensors: bool = False) -> tuple[dict[str, str], dict[str, Any], dict[str, Tensor]]:
+def _opened(path: Path, names: list[str] | None = None) -> tuple[dict[str, str], dict[str, Any], dict[str, Tensor]]:
+    """The header, what it says of the game, and the tensors of these names, or all."""
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder. Name the checkpoint's file in it.")
     try:
@@ -52,7 +53,7 @@ def _opened(path: Path, with_tensors: bool = False) -> tuple[dict[str, str], dic
             header = file.metadata() or {}
             said = _game(path, header)
             # Copies: Windows cannot replace a file that is mapped into memory.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()} if with_tensors else {}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name).clone() for name in names or file.keys()}
     except safetensors.SafetensorError as error:
         raise CheckpointError(
             f"{path} is no checkpoint that Game.save wrote, or is damaged ({error}). Pickled files (.pt, .pth, .pkl) "

@@ -160,7 +160,9 @@ def try_out(generator: nn.Module, discriminator: nn.Module, z: Tensor, losses: L
             f"The discriminator gives shape {tuple(logits.shape)} for {len(z)} images; it must give {len(z)} logits, one an image."
         )
     ours = (our_losses.minimax, our_losses.non_saturating, our_losses.least_squares)
-    if losses in ours and extreme.min() >= 0 and extreme.max() > 0 and ((extreme == 0) | (extreme == 1)).any():
+    squashed = extreme.min() >= 0 and extreme.max() > 0 and ((extreme == 0) | (extreme == 1)).any()
+    # Where its own logits are bounded, a sigmoid reaches neither 0 nor 1; but a Sequential tells which layer comes last.
+    if losses in ours and (squashed or isinstance(_last_layer(discriminator), (nn.Sigmoid, nn.ReLU))):
         raise ValueError(
             "The discriminator never gives a number below 0: it ends in a sigmoid or a ReLU. The losses take logits; "
             "leave the last layer out."
@@ -178,6 +180,14 @@ def _first_layer(network: nn.Module) -> str:
         if size:
             return f"the first layer takes {size}"
     return "its first layer takes something else"
+
+
+def _last_layer(network: nn.Module) -> nn.Module:
+    """The last layer of a Sequential that does more than reshape; of another network nobody knows which one is called last."""
+    while isinstance(network, nn.Sequential):
+        layers = [layer for layer in network if not isinstance(layer, (nn.Flatten, nn.Unflatten, nn.Identity))]
+        network = layers[-1] if layers else nn.Identity()
+    return network
 
 
 def _word(thing: Any) -> str:

@@ -1,9 +1,11 @@
 """Interrupts (SIGINT: Ctrl-C, a notebook's stop button) that wait until what they would cut in half is done."""
 
+import _thread
 import inspect
 import signal
 import sys
 import threading
+import time
 from types import FrameType
 from typing import Self
 
@@ -16,7 +18,8 @@ class InterruptsHeldBack:
     handler is not one of Python's, which could not be put back.
 
     A generator that waits at a `yield` inside the block may never be asked again. So an interrupt is held back only while
-    the function that runs the block, or loops over the generator that does, still runs; otherwise it is passed on.
+    the function that runs the block, or loops over the generator that does, still runs; otherwise it is passed on. Where
+    that function leaves its loop early (`break`, `return`), the interrupt comes through once the generator is closed.
     """
 
     def __enter__(self) -> Self:
@@ -55,5 +58,28 @@ class InterruptsHeldBack:
             return
         if signal.getsignal(signal.SIGINT) is self._handler:  # a notebook's kernel sets its own between two cells
             signal.signal(signal.SIGINT, self._outer)
-        if self.pressed:
+        if self.pressed and isinstance(sys.exception(), GeneratorExit):
+            # Python prints what is raised while a generator is closed, and forgets it.
+            threading.Thread(target=_interrupt_after, args=(_outermost_generator(sys._getframe(1)),), daemon=True).start()
+        elif self.pressed:
             signal.raise_signal(signal.SIGINT)
+
+
+def _outermost_generator(frame: FrameType) -> FrameType:
+    while frame.f_back and frame.f_back.f_code.co_flags & inspect.CO_GENERATOR:
+        frame = frame.f_back
+    return frame
+
+
+def _interrupt_after(frame: FrameType) -> None:
+    """Interrupt the main thread as soon as this frame of its has ended."""
+    main = threading.main_thread().ident or 0
+    while _is_below(frame, sys._current_frames().get(main)):
+        time.sleep(0.001)
+    _thread.interrupt_main()
+
+
+def _is_below(frame: FrameType, top: FrameType | None) -> bool:
+    while top and top is not frame:
+        top = top.f_back
+    return top is not None

@@ -1,10 +1,11 @@
 """Generators and discriminators: functions that take sizes and return a `Sequential`.
 
 Generators take z of shape N×latent_size and give images N×C×H×W in [-1, 1]; discriminators take such
-images and give N logits, not probabilities.
+images and give N logits, not probabilities. All raise ValueError for an image_shape that is not (channels, height, width).
 """
 
 import itertools
+import operator
 from math import prod
 
 import torch
@@ -19,6 +20,7 @@ def mlp_generator(
 
     z of shape N×latent_size to images of shape N×image_shape in [-1, 1].
     """
+    image_shape = _checked(image_shape)
     layers: list[nn.Module] = []
     for inputs, outputs in zip((latent_size, *widths), widths):
         # BatchNorm brings a bias of its own.
@@ -30,6 +32,7 @@ def mlp_discriminator(
     image_shape: tuple[int, int, int] = (1, 28, 28), widths: tuple[int, ...] = (512, 256, 128)
 ) -> nn.Sequential:
     """A discriminator of dense layers: images of shape N×image_shape in [-1, 1] to N logits."""
+    image_shape = _checked(image_shape)
     layers: list[nn.Module] = [nn.Flatten()]
     for inputs, outputs in zip((prod(image_shape), *widths), widths):
         layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(0.2)]
@@ -85,9 +88,21 @@ def spectral_discriminator(image_shape: tuple[int, int, int] = (3, 64, 64), widt
     return network.to(memory_format=torch.channels_last)
 
 
+def _checked(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    try:
+        channels, height, width = map(operator.index, image_shape)
+    except (TypeError, ValueError):
+        channels = height = width = 0
+    if min(channels, height, width) < 1:
+        raise ValueError(
+            f"image_shape is {image_shape!r}; it is (channels, height, width), three whole numbers from 1 on, such as (1, 28, 28)."
+        )
+    return channels, height, width
+
+
 def _sizes(image_shape: tuple[int, int, int]) -> list[int]:
     """The size of the image and of its halves, rounded down, until 4 or less is left: 28, 14, 7, 3 or 64, 32, 16, 8, 4."""
-    _, height, size = image_shape
+    _, height, size = _checked(image_shape)
     if height != size or size < 8:
         raise ValueError(f"The convolutional networks make square images of at least 8×8, not {height}×{size}: crop or pad them.")
     sizes = [size]
@@ -116,14 +131,24 @@ def initialise(network: nn.Sequential) -> nn.Sequential:
 def run(network: nn.Module, inputs: torch.Tensor, chunk: int = 100) -> torch.Tensor:
     """The network's outputs for the inputs N×…, in eval mode for the while, without gradients.
 
-    A chunk at a time: one that fits into a CPU's cache is several times faster than one that does not.
+    A chunk at a time: one that fits into a CPU's cache is several times faster than one that does not. Raises TypeError for
+    inputs that are no tensor, or of another type of numbers than the network's.
     """
+    _check_inputs(network, inputs)
     training = network.training
     network.eval()
     try:
         return torch.cat([network(part) for part in inputs.split(chunk)])
     finally:
         network.train(training)
+
+
+def _check_inputs(network: nn.Module, inputs: torch.Tensor) -> None:
+    if not isinstance(inputs, torch.Tensor):
+        raise TypeError(f"The network takes a tensor, N×…, not something of type {type(inputs).__name__}.")
+    kind = next((parameter.dtype for parameter in network.parameters()), inputs.dtype)
+    if inputs.dtype != kind:
+        raise TypeError(f"The network takes numbers of {kind}, not of {inputs.dtype}. Convert them: inputs.to({kind}).")
 
 
 class Bfloat16(nn.Module):

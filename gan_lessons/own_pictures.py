@@ -4,6 +4,7 @@ Reading can be interrupted and continued, and two notebooks may read the same fo
 picture and cannot be used is left out and named, with the reason and the way out.
 """
 
+import errno
 import hashlib
 import json
 import operator
@@ -254,6 +255,14 @@ def _cached(folder: Path, names: list[str], cache: Path, size: int) -> Reading:
         except KeyboardInterrupt:
             print(f"The reading was interrupted; the next call goes on, {SAVE_EVERY} files back at most.", flush=True)
             raise
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise OSError(
+                error.errno,
+                f"While the pictures were read, the room for {cache.parent} was used up: make some; the next call goes "
+                f"on, {SAVE_EVERY} files back at most",
+            ) from None
     return reading
 
 

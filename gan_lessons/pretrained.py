@@ -1,15 +1,27 @@
-"""The long run of lesson 08, bundled: the generator at its milestones, the discriminator it ended with, and cards.
+"""The long run of lesson 08, bundled: the generator at its milestones, the discriminator it ended with, cards, directions.
 
 A card tells how a milestone was made and how it scores; tools/pretrain_faces.py writes both.
 """
 
 from pathlib import PurePosixPath
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from gan_lessons import bundle, models
+from gan_lessons import bundle, classifiers, latent, models, runtime
 
 LATENT_SIZE, IMAGE_SHAPE = 100, (3, 64, 64)
+
+# For each named direction the attribute that it is to change, and the values of it that it is to bring.
+NAMED_ATTRIBUTES = {
+    "glasses": ("glasses", ("glasses", "sunglasses")),
+    "long hair": ("hair_length", ("long", "medium")),
+    "dark hair": ("hair_colour", ("black", "brown", "chestnut")),
+    "pink hair": ("hair_colour", ("pink",)),
+    "dark skin": ("skin", ("dark", "brown")),
+    "closed eyes": ("eyes", ("closed",)),
+    "smile": ("mood", ("happy",)),
+}
 
 
 def new_face_generator() -> nn.Sequential:
@@ -39,6 +51,20 @@ def face_generator(turns: int | None = None) -> nn.Sequential:
 def face_discriminator() -> nn.Sequential:
     """The run's discriminator, as it was at the last milestone, on the device, in eval mode. Raises as `face_generator` does."""
     return bundle.weights(new_face_discriminator(), "pretrained_faces/discriminator.safetensors")
+
+
+def face_directions() -> dict[str, Tensor]:
+    """The directions of z for `NAMED_ATTRIBUTES` by their names, unit vectors of 100 numbers on the CPU.
+
+    Each is `latent.linear_direction` between those of 1000 random faces of the last milestone that have one of the values
+    and those that have not, as `classifiers.read_faces` sees them. Raises as `face_generator` does.
+    """
+    z = torch.randn(1000, LATENT_SIZE, generator=torch.Generator().manual_seed(0))
+    seen = classifiers.read_faces(models.run(face_generator(), z.to(runtime.device()))).attributes
+    return {
+        name: latent.linear_direction(z, torch.tensor([value in values for value in seen[attribute]]))
+        for name, (attribute, values) in NAMED_ATTRIBUTES.items()
+    }
 
 
 def milestone_card(turns: int | None = None) -> dict:

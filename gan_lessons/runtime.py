@@ -1,12 +1,14 @@
 """This machine: the device, the random numbers, and files that are never half-written."""
 
 import functools
+import glob
 import os
 import platform
 import random
 import tempfile
 import warnings
-from contextlib import AbstractContextManager
+import zlib
+from contextlib import AbstractContextManager, suppress
 from importlib.metadata import version  # importing torchvision itself takes longer than a panel of sliders
 from pathlib import Path
 from typing import Self
@@ -14,6 +16,7 @@ from uuid import uuid4
 
 import numpy
 import platformdirs
+import psutil
 import torch
 
 from gan_lessons import neighbours
@@ -143,22 +146,46 @@ def _set_random_states(states: dict[str, torch.Tensor]) -> None:
 def write_whole(path: str | Path, content: bytes) -> None:
     """Write a file whole or not at all: readers see the old content or the new, never a part.
 
-    Missing folders are made; who may read the file is what the umask says. Raises OSError where the folder cannot be
-    written to, and PermissionError, with the way out, where another program keeps the old file open (on Windows).
+    Missing folders are made; who may read the file is what the umask says. What a process that was killed while it wrote
+    this file has left behind is removed. Raises OSError, which names the file, where it cannot be written, and PermissionError, with the way out, where another program keeps the old file open (on Windows).
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_left_behind(path)
     # The same folder, so that the rename stays within one file system and is atomic. Its name is nobody else's, and
     # unlike those of tempfile, which only the owner may read, open() makes it with the umask.
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    temporary = path.with_name(f"{_temporary(path)}{os.getpid()}.{uuid4().hex[:12]}")
+    try:
+        _fill(temporary, content, path)
+        _replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _temporary(path: Path) -> str:
+    """How the names of its temporary files begin on this machine; after that comes the process, which only it can know."""
+    return f".{path.name}.{zlib.crc32(platform.node().encode()):08x}."
+
+
+def _remove_left_behind(path: Path) -> None:
+    start = _temporary(path)
+    for old in path.parent.glob(glob.escape(start) + "*"):
+        process = old.name.removeprefix(start).split(".")[0]
+        if process.isdecimal() and not psutil.pid_exists(int(process)):
+            with suppress(OSError):
+                old.unlink()
+
+
+def _fill(temporary: Path, content: bytes, path: Path) -> None:
     try:
         with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        _replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno and error.filename is None:  # as where the disk is full
+            error.filename = str(path)
         raise
 
 

@@ -195,8 +195,10 @@ class Game:
     def samples(self, z: Tensor) -> Tensor:
         """The weight average's images for z of shape N×latent_size: float N×C×H×W in [-1, 1].
 
-        Raises ValueError for z of another shape.
+        Raises ValueError for z of another shape, and TypeError for what is no tensor of 32-bit floats.
         """
+        if not isinstance(z, Tensor):
+            raise TypeError(f"z is of type {type(z).__name__}, not a tensor N×{self.latent_size}, as game.noise(16) gives it.")
         if z.dim() != 2 or z.shape[1] != self.latent_size:
             raise ValueError(f"z has shape {tuple(z.shape)}; it is N×{self.latent_size}, a row for each image.")
         return models.run(self.average.module, z)
@@ -206,12 +208,12 @@ class Game:
     def save(self, path: str | Path) -> None:
         """Write a checkpoint, whole or not at all.
 
-        Raises CheckpointError where the file is of a game that has been played further than this one, and OSError where it
-        cannot be written.
+        Overwrites no file but one that this game itself wrote at an earlier turn, or at this one: otherwise raises
+        CheckpointError. Raises OSError where the file cannot be written.
         """
         path = Path(path).expanduser()
         if path.is_file():
-            self._check_not_further(path)
+            self._check_overtaken(path)
         about = {"turns": self.turns, "seconds": self.seconds, "settings": self._made_with, "rates": self._rates()}
         with InterruptsHeldBack():
             checkpoints.write(path, self._tensors(), about)
@@ -239,20 +241,21 @@ class Game:
 
         A lesson that saves as it plays calls this before its loop, which then goes on where a killed kernel stopped. What
         cannot be gone on from, a run that was finished or another game, is put aside under the next name that is free, so
-        that this game can save in its place; nothing happens where there is no file, or one that this game has overtaken.
+        that this game can save in its place; nothing happens where there is no file, or one of this game's earlier turns.
         """
         path = Path(path).expanduser()
         if not path.exists():
             return
         try:
-            turns = checkpoints.about(path)["turns"]
-            if turns <= self.turns:
+            found = checkpoints.history(path)
+            turns = len(found)
+            if self._has_overtaken(found):
                 return
-            if turns < until:
+            if self.turns < turns < until:
                 self.load(path)
                 print(f"Going on from turn {self.turns}, kept in {path}. To train from the start, delete that file first.")
                 return
-            reason = f"a run that was finished at turn {turns}"
+            reason = f"another run, at turn {turns}" if turns < until else f"a run that was finished at turn {turns}"
         except CheckpointError:
             reason = "a file that this game cannot go on from"
         numbered = (path.with_stem(f"{path.stem}_{number}") for number in range(1, 10**6))
@@ -260,16 +263,25 @@ class Game:
         path.rename(aside)
         print(f"In {path} lay {reason}: it is kept as {aside.name}, and training begins anew.")
 
-    def _check_not_further(self, path: Path) -> None:
+    def _check_overtaken(self, path: Path) -> None:
         try:
-            turns = checkpoints.about(path)["turns"]
-        except CheckpointError:  # nothing that could be gone on from
-            return
-        if turns > self.turns:
+            found = checkpoints.history(path)
+        except CheckpointError as error:
+            raise CheckpointError(f"{error} It is not overwritten: save under another name, or move that file away.") from None
+        if len(found) > self.turns:
             raise CheckpointError(
-                f"{path} holds a game at turn {turns}, further than this one at turn {self.turns}, and is not overwritten. "
+                f"{path} holds a game at turn {len(found)}, further than this one at turn {self.turns}, and is not overwritten. "
                 "Go on from it with game.load(path); or delete the file, or save under another name."
             )
+        if not self._has_overtaken(found):
+            raise CheckpointError(
+                f"{path} holds another run, at turn {len(found)}, which is not this one's past, and is not overwritten. Save "
+                "under another name; or move that file away, or delete it."
+            )
+
+    def _has_overtaken(self, found: list[list[float]]) -> bool:
+        """Whether a file's history is the beginning of this game's."""
+        return len(found) <= self.turns and found == [list(record) for record in self.history[: len(found)]]
 
     def _rates(self) -> list[float]:
         """The learning rates as they are now: a reader may lower them while the game goes on."""

@@ -168,6 +168,17 @@ def test_the_picture_is_a_png_that_fits_a_notebook(boards):
     assert (pixels[:, [0, -1]] == 255).all() and (pixels[[0, -1]] == 255).all(), "something is cut off at the edge"
 
 
+@pytest.mark.parametrize("classifier", [None, two_classes])
+def test_nothing_on_the_board_lies_over_anything_else(boards, classifier):
+    play(board.watch(small_game(), draw, 30, torch.randn(60, 3), classifier))
+    (shown,) = boards
+    parts = [shown.heading, shown.images, *shown.panels]
+    boxes = [part.get_tightbbox(shown.canvas.get_renderer()) for part in parts]
+    for one, other in itertools.combinations(range(len(parts)), 2):
+        assert not boxes[one].overlaps(boxes[other]), (parts[one], parts[other])
+    assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= 1100 and box.y1 <= 520 for box in boxes), "nothing is cut off"
+
+
 def test_classes_are_counted_among_all_of_z(boards, capsys):
     """Of 8 images 4, 2, 2 and 0 fall to the four classes: exp(entropy) is 2^1.5."""
     read = torch.eye(4)[[0, 0, 0, 0, 1, 1, 3, 3]]
@@ -237,6 +248,14 @@ def test_interrupts_anywhere_end_in_one_sentence(boards, monkeypatch, where):
     assert boards[0].pictures[-1] == game.turns == len(game.history)
 
 
+def test_an_interrupt_in_the_first_picture_ends_in_the_sentence(boards, monkeypatch):
+    game = small_game()
+    monkeypatch.setattr(plots.Screen, "put", lambda *arguments: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt) as stopped:  # a bare one would end all tests
+        list(board.watch(game, draw, 100))
+    assert isinstance(stopped.value, board.Stopped) and "after turn 0 of 100" in str(stopped.value) and game.turns == 0
+
+
 SET_UP = """
     import torch
     from gan_lessons import board, models, training
@@ -296,16 +315,15 @@ def test_an_interrupted_cell_ends_in_one_sentence_and_the_next_one_waits(kernel)
     messages = []
     for kind, content in answers(client, watching):
         messages.append((kind, content))
-        if kind == "display_data":
-            time.sleep(0.3)
+        pictures = [content for kind, content in messages if kind in ("display_data", "update_display_data")]
+        if len(pictures) == 3 and content is pictures[-1]:  # two are drawn before the first turn
             manager.interrupt_kernel()
     (sentence,) = [content["traceback"] for kind, content in messages if kind == "error"]
     assert len(sentence) == 1
     assert sentence[0].startswith("Stopped after turn ") and "of 1000000. The game keeps everything so far" in sentence[0]
     (printed,) = [content["text"] for kind, content in messages if kind == "stream"]
     assert printed.startswith("Turn ") and "Means of the last" in printed
-    pictures = [content for kind, content in messages if kind in ("display_data", "update_display_data")]
-    assert len(pictures) >= 2 and all(set(picture["data"]) == {"image/png", "text/plain"} for picture in pictures)
+    assert len(pictures) >= 3 and all(set(picture["data"]) == {"image/png", "text/plain"} for picture in pictures)
     assert not any(kind == "stream" for kind, _ in answers(client, following)), "Run All must not go on"
     results = [content["text"] for kind, content in run(client, COMPARE) if kind == "stream"]
     assert "same: True True" in "".join(results)

@@ -98,6 +98,12 @@ def test_a_bad_batch_in_mid_run_is_refused_as_well():
     [
         (None, discriminator(nn.Sigmoid()), "sigmoid or a ReLU"),
         (None, discriminator(nn.ReLU()), "sigmoid or a ReLU"),
+        (None, discriminator(nn.Tanh(), nn.Sigmoid(), nn.Flatten(0)), "sigmoid or a ReLU"),
+        (
+            None,
+            nn.Sequential(models.RandomShift(1), discriminator(nn.Hardtanh(2, 3), nn.Sequential(nn.ReLU()))),
+            "sigmoid or a ReLU",
+        ),
         (None, discriminator(outputs=10), r"shape \(32, 10\) for 32 images; it must give 32 logits"),
         (
             generator(nn.Sigmoid),

@@ -62,6 +62,9 @@ def test_its_readme_speaks_of_nothing_else(unpacked):
     text = (unpacked / "README.md").read_text(encoding="utf-8")
     paths = re.findall(r"[`(]((?:[\w-]+/)+[\w.-]*|[\w-]+\.(?:md|yml|lock))[`)]", text)
     assert {"notebooks/", "data/README.md"} <= set(paths) and all((unpacked / name).exists() for name in paths)
+    card = " ".join((unpacked / "data/README.md").read_text(encoding="utf-8").split())
+    gone = [name for name in re.findall(r"`(tools/[\w.]+)", card) if not (unpacked / name).exists()]
+    assert gone and "programs in `tools/` that made these files are in the repository; the students' zip comes without" in card
     for target in re.findall(r"\bmake (\w+) +#", text):
         assert make(unpacked, "--dry-run", target).returncode == 0, target
     assert "solution" not in text and "make test" not in text and "teaching" not in text

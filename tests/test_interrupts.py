@@ -2,11 +2,12 @@
 
 import signal
 import threading
+import time
 
 import pytest
 import torch
 
-from gan_lessons import models, runtime
+from gan_lessons import board, models, runtime
 from gan_lessons.interrupts import InterruptsHeldBack
 from gan_lessons.training import Game
 
@@ -96,6 +97,44 @@ def test_the_handler_is_put_back_after_a_break_and_a_return(handler):
 
     returns_in_the_loop()
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+def wait():
+    """Until the interrupt comes; it is announced, so that this ends at once."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        pass
+    pytest.fail("the interrupt was lost")
+
+
+@pytest.mark.parametrize("loop", [Game.play, board.watch])
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_press_in_a_body_that_leaves_the_loop_comes_through_after_it(loop, handler):
+    game = small_game()
+    with pytest.raises(KeyboardInterrupt):
+        for _ in loop(game, draw, 9):
+            press()
+            break
+        wait()
+
+    def returns_in_the_loop():
+        for _ in loop(game, draw, 9):
+            press()
+            return
+
+    with pytest.raises(KeyboardInterrupt):
+        returns_in_the_loop()
+        wait()
+    assert signal.getsignal(signal.SIGINT) is handler and game.turns == 2
+    assert list(loop(game, draw, 4)) == [3, 4], "and it came once"
+
+
+def test_a_press_while_the_board_is_closed_after_a_break_comes_through(monkeypatch):
+    monkeypatch.setattr(board._Bar, "close", lambda bar: press())
+    with pytest.raises(KeyboardInterrupt):
+        for _ in board.watch(small_game(), draw, 9):
+            break
+        wait()
 
 
 def test_a_generator_left_behind_holds_nothing_back(handler):

@@ -41,7 +41,7 @@ def files(folder):
 
 def test_every_lesson_and_solution_is_copied_byte_for_byte(places):
     lessons, copies = places
-    assert lab.renew(lessons, copies) == []
+    assert lab.renew(lessons, copies) == {}
     assert files(copies) == files(lessons) | {lab.RECORD}
     assert all((copies / name).read_bytes() == (lessons / name).read_bytes() for name in files(lessons))
 
@@ -50,10 +50,10 @@ def test_what_the_reader_wrote_stays_and_the_reader_is_told(places):
     lessons, copies = places
     lab.renew(lessons, copies)
     mine = lesson(copies / "04_digits.ipynb", "print('04_digits.ipynb')", "answer = 42").read_bytes()
-    assert lab.renew(lessons, copies) == [], "the lesson is no newer"
+    assert lab.renew(lessons, copies) == {}, "the lesson is no newer"
     lesson(lessons / "04_digits.ipynb", "print('better')", "answer = ...")
-    assert lab.renew(lessons, copies) == ["04_digits.ipynb"]
-    assert lab.renew(lessons, copies) == ["04_digits.ipynb"], "it is still behind"
+    assert lab.renew(lessons, copies) == {"04_digits.ipynb": lab.CHANGED}
+    assert lab.renew(lessons, copies) == {"04_digits.ipynb": lab.CHANGED}, "it is still behind"
     assert (copies / "04_digits.ipynb").read_bytes() == mine
 
 
@@ -61,9 +61,9 @@ def test_a_copy_that_was_only_run_gets_the_new_lesson(places):
     lessons, copies = places
     lab.renew(lessons, copies)
     ran = lesson(copies / "00_start.ipynb", "print('00_start.ipynb')", "answer = ...", "", output="00_start.ipynb\n").read_bytes()
-    assert lab.renew(lessons, copies) == [] and (copies / "00_start.ipynb").read_bytes() == ran
+    assert lab.renew(lessons, copies) == {} and (copies / "00_start.ipynb").read_bytes() == ran
     new = lesson(lessons / "00_start.ipynb", "print('better')").read_bytes()
-    assert lab.renew(lessons, copies) == [] and (copies / "00_start.ipynb").read_bytes() == new
+    assert lab.renew(lessons, copies) == {} and (copies / "00_start.ipynb").read_bytes() == new
 
 
 def test_new_lessons_come_and_lost_ones_come_back(places):
@@ -72,7 +72,7 @@ def test_new_lessons_come_and_lost_ones_come_back(places):
     (copies / "00_start.ipynb").unlink()
     lesson(lessons / "05_failures.ipynb", "print('new')")
     (copies / "notes.txt").write_text("mine")
-    assert lab.renew(lessons, copies) == []
+    assert lab.renew(lessons, copies) == {}
     assert files(copies) == files(lessons) | {lab.RECORD, "notes.txt"}
 
 
@@ -83,7 +83,7 @@ def test_without_its_record_a_different_file_counts_as_the_readers(places, recor
     mine = lesson(copies / "04_digits.ipynb", "mine").read_bytes()
     (copies / "00_start.ipynb").write_bytes(b"{ half a notebook")
     (copies / lab.RECORD).unlink() if record is None else (copies / lab.RECORD).write_text(record)
-    assert lab.renew(lessons, copies) == ["00_start.ipynb", "04_digits.ipynb"]
+    assert lab.renew(lessons, copies) == {"00_start.ipynb": lab.UNKNOWN, "04_digits.ipynb": lab.UNKNOWN}
     assert (copies / "04_digits.ipynb").read_bytes() == mine
     assert (copies / "00_start.ipynb").read_bytes() == b"{ half a notebook"
 
@@ -97,7 +97,7 @@ def test_a_fresh_copy_keeps_the_old_ones_beside_it(places):
         assert sources(copies / name) == [f"my try {number}"]
         assert (copies / "04_digits.ipynb").read_bytes() == (lessons / "04_digits.ipynb").read_bytes()
     lesson(lessons / "04_digits.ipynb", "print('better')")
-    assert lab.renew(lessons, copies) == [], "the fresh copy is known as one that was not written in"
+    assert lab.renew(lessons, copies) == {}, "the fresh copy is known as one that was not written in"
     assert sources(copies / "04_digits.ipynb") == ["print('better')"]
     assert sources(copies / "04_digits.mine.ipynb") == ["my try 0"]
 
@@ -133,11 +133,15 @@ def test_a_full_disk_leaves_nothing_half_written(places, monkeypatch):
 
 
 def test_the_command_says_which_lessons_have_changed_and_how_to_get_them(monkeypatch, capsys):
-    monkeypatch.setattr(lab, "renew", lambda: ["04_digits.ipynb", "solutions/04_digits.ipynb"])
+    monkeypatch.setattr(lab, "renew", lambda: {"04_digits.ipynb": lab.CHANGED, "solutions/04_digits.ipynb": lab.UNKNOWN})
     lab._prepare(None)
     first, second = capsys.readouterr().out.splitlines()
-    assert first.startswith("my-lessons/04_digits.ipynb is yours and stays as it is") and "make lesson LESSON=04 " in first
+    assert (
+        first.startswith("my-lessons/04_digits.ipynb is yours and stays as it is, but the lesson has changed since. To")
+        and "make lesson LESSON=04 " in first
+    )
     assert "python tools/lab.py --fresh solutions/04)" in second
+    assert "changed" not in second and ".copied.json does not tell which version it was copied from" in second
 
 
 def test_help_copies_nothing_and_the_folder_is_ignored_by_git(tmp_path):
@@ -155,7 +159,7 @@ def test_options_go_on_to_jupyterlab_which_opens_on_the_first_lesson(tmp_path, m
     started = []
     monkeypatch.setattr(LabApp, "launch_instance", started.append)
     monkeypatch.setattr(lab, "COPIES", tmp_path)
-    monkeypatch.setattr(lab, "renew", list)
+    monkeypatch.setattr(lab, "renew", dict)
     monkeypatch.setattr(sys, "argv", ["lab.py", "--no-browser", "--port", "9000"])
     lab.main()
     assert started == [["--no-browser", "--port", "9000", str(tmp_path / "00_start_here.ipynb")]]

@@ -100,6 +100,39 @@ def test_convolutional_networks_begin_as_dcgan_says():
                 assert 0.98 < layer.weight.mean() < 1.02 and 0.01 < layer.weight.std() < 0.03
 
 
+@pytest.mark.parametrize("shape", [28, (28, 28), (1, 1, 28, 28), "x", None, (1, 28, 28.0), (0, 28, 28), (1, -28, -28)])
+def test_an_image_shape_that_is_none_is_refused_by_all(shape):
+    for network in (models.mlp_generator, models.conv_generator):
+        with pytest.raises(ValueError, match=r"it is \(channels, height, width\), three whole numbers") as caught:
+            network(10, shape)
+        assert repr(shape) in str(caught.value)
+    for network in (models.mlp_discriminator, models.conv_discriminator, models.spectral_discriminator):
+        with pytest.raises(ValueError, match=r"it is \(channels, height, width\)"):
+            network(shape)
+
+
+@pytest.mark.parametrize("shape", [[1, 28, 28], torch.Size([1, 28, 28]), torch.tensor([1, 28, 28])])
+def test_an_image_shape_may_be_any_three_numbers(shape):
+    assert models.run(models.mlp_generator(10, shape, (8,)), torch.randn(2, 10)).shape == (2, 1, 28, 28)
+    assert models.run(models.conv_discriminator(shape, 2), torch.randn(2, 1, 28, 28)).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "says"),
+    [
+        (None, "not something of type NoneType"),
+        ([0.0, 1.0, 2.0], "not something of type list"),
+        (torch.zeros(2, 3, dtype=torch.float64), r"numbers of torch.float32, not of torch.float64. .*inputs.to\(torch.float32\)"),
+        (torch.zeros(2, 3, dtype=torch.int64), "not of torch.int64"),
+    ],
+)
+def test_inputs_of_another_type_are_refused(inputs, says):
+    network = nn.Sequential(nn.Linear(3, 3))
+    with pytest.raises(TypeError, match=says):
+        models.run(network, inputs)
+    assert network.training
+
+
 @pytest.mark.parametrize("shape, words", [((1, 28, 30), "square images .* not 28×30"), ((1, 6, 6), "at least 8×8, not 6×6")])
 def test_sizes_that_do_not_fit_are_refused(shape, words):
     for make in (lambda: models.conv_generator(10, shape), lambda: models.conv_discriminator(shape)):

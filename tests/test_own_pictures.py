@@ -1,5 +1,6 @@
 """Folders of image files, good and bad, and CelebA's layout, all built here."""
 
+import errno
 import hashlib
 import io
 import json
@@ -454,6 +455,26 @@ def test_the_disk_is_asked_for_what_is_missing_alone(pictures, cache, monkeypatc
     monkeypatch.setattr(own_pictures.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 2 * 3 * 32 * 32}))
     assert own_pictures.folder_pixels(pictures, 32)[1].kept == 6
     assert "2 image files are read once, into 6.14 kB" in capsys.readouterr().out
+
+
+def test_a_disk_that_fills_on_the_way_is_said_and_the_reading_goes_on(pictures, cache, monkeypatch):
+    whole = own_pictures.folder_pixels(pictures, 32)[0].clone()
+    for path in cache.iterdir():
+        path.unlink()
+    monkeypatch.setattr(own_pictures, "SAVE_EVERY", 4)
+    calls = []
+
+    def full(file):
+        calls.append(file)
+        if len(calls) == 3:  # pixels, account, pixels
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"room for .*own_pictures was used up: make some; the next call goes on") as caught:
+        own_pictures.folder_pixels(pictures, 32)
+    assert caught.value.errno == errno.ENOSPC
+    assert json.loads(next(cache.glob("*.json")).read_text())["done"] == 4
+    assert torch.equal(own_pictures.folder_pixels(pictures, 32)[0], whole)
 
 
 def interrupt_at(call, monkeypatch):

@@ -4,11 +4,12 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy
 import pytest
 import safetensors.torch
 import torch
 
-from gan_lessons import bundle, data, metrics, models, pretrained, runtime
+from gan_lessons import bundle, classifiers, data, metrics, models, pretrained, runtime
 from tools import pretrain_faces
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,6 +52,28 @@ def test_the_discriminator_tells_unseen_faces_from_those_drawn():
     real = models.run(discriminator, data.to_floats(data.faces("test").pixels[:300]))
     fake = models.run(discriminator, faces_from(pretrained.face_generator(), 300))
     assert real.sigmoid().mean() > fake.sigmoid().mean() + 0.1
+
+
+def test_named_directions_are_those_of_a_ridge_regression():
+    z = torch.randn(1000, 100, generator=torch.Generator().manual_seed(0))
+    seen = classifiers.read_faces(faces_from(pretrained.face_generator(), 1000)).attributes
+    directions = pretrained.face_directions()
+    assert list(directions) == list(pretrained.NAMED_ATTRIBUTES)
+    for name, (attribute, values) in pretrained.NAMED_ATTRIBUTES.items():
+        has = numpy.isin(seen[attribute], values).astype(float)
+        # The ridge's 100 rows more ask each of the 100 numbers to be 0, as strongly as `latent.linear_direction` says.
+        rows = numpy.vstack([z.numpy() - z.numpy().mean(0), numpy.sqrt(100) * numpy.eye(100)])
+        fitted = numpy.linalg.lstsq(rows, numpy.concatenate([has - has.mean(), numpy.zeros(100)]), rcond=None)[0]
+        assert numpy.allclose(directions[name], fitted / numpy.linalg.norm(fitted), atol=1e-5), name
+
+
+def test_named_directions_bring_what_they_are_named_after():
+    generator, z = pretrained.face_generator(), torch.randn(30, 100, generator=torch.Generator().manual_seed(1))
+    for name, direction in pretrained.face_directions().items():
+        attribute, values = pretrained.NAMED_ATTRIBUTES[name]
+        images = (models.run(generator, (z + step * direction).to(runtime.device())) for step in (-3, 3))
+        low, high = (numpy.isin(classifiers.read_faces(faces).attributes[attribute], values).mean() for faces in images)
+        assert high > low + 0.3, name
 
 
 def test_another_milestone_is_refused_with_those_there_are():

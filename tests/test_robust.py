@@ -5,9 +5,11 @@ file. That a single part copes (a GPU that cannot be used, a cache that cannot b
 """
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -198,7 +200,39 @@ def test_every_cell_of_lesson_02_twice():
         assert texts(nbformat.v4.new_notebook(cells=[second])) == texts(nbformat.v4.new_notebook(cells=[first]))
 
 
-# -------------------------------------------------------------------------- the last step of writing a file
+# -------------------------------------------------------------------------------- writing a file
+
+
+KILLED_WHILE_IT_WRITES = """
+import os, signal, sys
+from gan_lessons import runtime
+os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)
+runtime.write_whole(sys.argv[1], b"half")
+"""
+
+
+@posix
+def test_what_a_killed_process_left_behind_is_removed_by_the_next(tmp_path, monkeypatch):
+    path = tmp_path / "a [1].file"
+    for name in (path.name, "another"):
+        assert subprocess.run([sys.executable, "-c", KILLED_WHILE_IT_WRITES, tmp_path / name]).returncode == -signal.SIGKILL
+    dead, others = sorted(tmp_path.iterdir(), key=lambda left: "another" in left.name)
+    assert dead.name.startswith(f".{path.name}.")
+    living = dead.with_name(dead.name.replace(dead.name.split(".")[-2], str(os.getppid())))
+    elsewhere = dead.with_name(f".{path.name}.00000000.{dead.name.split('.', 4)[-1]}")
+    living.touch(), elsewhere.touch()
+    runtime.write_whole(path, b"whole")
+    assert set(tmp_path.iterdir()) == {path, others, living, elsewhere}, "one of another file, process or machine stays"
+
+
+def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
+    def full(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device: .*file'"):
+        runtime.write_whole(tmp_path / "file", b"content")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("before", [b"the old content", None])

@@ -176,6 +176,10 @@ def test_samples_come_from_the_average_and_change_nothing():
         game.generator.train()
     with pytest.raises(ValueError, match=r"z has shape \(4, 2\); it is N×3"):
         game.samples(torch.zeros(4, 2))
+    with pytest.raises(TypeError, match="z is of type NoneType, not a tensor N×3"):
+        game.samples(None)
+    with pytest.raises(TypeError, match="not of torch.float64"):
+        game.samples(z.double())
     torch.testing.assert_close(images[7:9], game.samples(z[7:9]))  # eval mode: an image does not depend on its batch
     assert game.generator.training
     assert all(torch.equal(before[name], tensor) for name, tensor in everything(game).items())
@@ -564,6 +568,31 @@ def test_a_checkpoint_that_is_further_is_not_overwritten(tmp_path):
         play(small_game(), 3).save(path)
     assert path.read_bytes() == content
     play(small_game(), 5).save(path), play(small_game(), 6).save(path)
+
+
+@pytest.mark.parametrize("other", ["settings", "networks", "seed", "text", "tensors", "damaged"])
+def test_nothing_but_this_games_own_past_is_overwritten(other, tmp_path, capsys):
+    path = tmp_path / "game.safetensors"
+    if other in ("text", "tensors"):
+        save_file({"history": torch.zeros(2)}, path) if other == "tensors" else path.write_bytes(b"a thesis")
+    else:
+        settings = {"settings": {"average_decay": 0.9, "generator_lr": 1e-3}, "seed": {"seed": 1}}
+        theirs = small_game(**settings.get(other, {}))
+        if other == "networks":
+            theirs = Game(models.mlp_generator(3, (1, 2, 2), (9,)), models.mlp_discriminator((1, 2, 2), (8,)), latent_size=3)
+        play(theirs, 2).save(path)
+        if other == "damaged":
+            path.write_bytes(path.read_bytes()[:-100])
+    content, game = path.read_bytes(), play(small_game(), 3)
+    with pytest.raises(CheckpointError, match=r"overwritten[.:] [Ss]ave under another name"):
+        game.save(path)
+    assert path.read_bytes() == content and [each.name for each in tmp_path.iterdir()] == [path.name]
+    game.go_on(path, until=9)
+    assert "it is kept as game_1.safetensors" in capsys.readouterr().out and game.turns == 3
+    game.save(path)
+    assert (tmp_path / "game_1.safetensors").read_bytes() == content
+    game.go_on(path, until=9), play(game, 4).save(path)
+    assert capsys.readouterr().out == "" and not (tmp_path / "game_2.safetensors").exists()
 
 
 def test_a_path_may_begin_at_home(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ A sentence that states what a run gave is bound to the cell of that run, in the 
                {"text": "about half of the modes", "value": "modes / 8", "low": 0.4, "high": 0.6}]
 
 `text` is a piece of the lesson's text, word for word. `value` is an expression that the kernel evaluates right after the cell has run.
+It must not draw random numbers or change anything: the cells after it are to run as they do for a reader.
 It has to lie from `low` to `high`, either of which may be missing; where both are, it has to round to the first number in `text`.
 tools/record.py and tools/run_notebooks.py ask for every claim. As a program this lists the sentences with numbers that no claim covers.
 """

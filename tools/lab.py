@@ -18,6 +18,12 @@ LESSONS = ROOT / "notebooks"
 COPIES = ROOT / "my-lessons"
 RECORD = ".copied.json"  # beside the copies: by their names, what was in the cells of the lesson that each was copied from
 
+CHANGED = "is yours and stays as it is, but the lesson has changed since"
+UNKNOWN = (
+    f"differs from the lesson. {RECORD} does not tell which version it was copied from: it may hold what you wrote, "
+    "and stays as it is"
+)
+
 
 def names(lessons: Path = LESSONS) -> list[str]:
     """The lessons and their solutions, by their paths below the folder, in order."""
@@ -38,9 +44,9 @@ def written(notebook: Path) -> str | None:
     return hashlib.sha256(json.dumps([text for text in texts if text[1].strip()]).encode()).hexdigest()
 
 
-def renew(lessons: Path = LESSONS, copies: Path = COPIES) -> list[str]:
-    """Bring the copies up to date, without a change to any in which the reader wrote; the names of those that stay behind."""
-    record, behind = _record(copies), []
+def renew(lessons: Path = LESSONS, copies: Path = COPIES) -> dict[str, str]:
+    """Bring the copies up to date, without a change to any in which the reader wrote; what is to be said of those that differ."""
+    record, behind = _record(copies), {}
     for name in names(lessons):
         now, was, mine = written(lessons / name), record.get(name), written(copies / name)
         only_run = mine is not None and mine == was
@@ -48,8 +54,10 @@ def renew(lessons: Path = LESSONS, copies: Path = COPIES) -> list[str]:
             _put(lessons / name, copies / name)
         elif mine != now:
             # Without a record nobody knows where this file comes from: then it is the reader's.
-            if was != now:
-                behind.append(name)
+            if was is None:
+                behind[name] = UNKNOWN
+            elif was != now:
+                behind[name] = CHANGED
             continue
         record[name] = now
     _write(copies / RECORD, json.dumps(record, indent=1).encode())
@@ -104,10 +112,10 @@ def _prepare(fresh: str | None) -> None:
         copy, kept = afresh(fresh)
         print(f"{copy.relative_to(ROOT)} is as new." + (f" What was there is now in {kept.name}, beside it." if kept else ""))
         return
-    for name in renew():
+    for name, what in renew().items():
         number = name.removesuffix(".ipynb").split("_")[0]
         print(
-            f"my-lessons/{name} is yours and stays as it is, but the lesson has changed since. To get the new one, "
+            f"my-lessons/{name} {what}. To get the new one, "
             f"with yours kept beside it: make lesson LESSON={number}   (or python tools/lab.py --fresh {number})"
         )
 

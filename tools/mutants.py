@@ -69,7 +69,7 @@ MUTANTS = [
            "signal.getsignal(signal.SIGINT)", "tests/test_interrupts.py"),
     Mutant("a checkpoint's numbers are not checked", "checkpoints.py", 'if header.get("sha256") != _digest(header["game"], tensors):', "if False:",
            TRAINING),
-    Mutant("what is further is overwritten", "training.py", "if turns > self.turns:", "if False:", TRAINING),
+    Mutant("what is further is overwritten", "training.py", "if len(found) > self.turns:", "if False:", TRAINING),
     Mutant("pixels from 0 to 255 are taken", "game_checks.py", "if images and real > LIMIT:", "if False:",
            "tests/test_game_checks.py"),
     Mutant("threads stay awake beside a neighbour", "neighbours.py", "others > left_over + BUSY", "others > 9",
@@ -142,7 +142,7 @@ MUTANTS = [
     # ---------------------------------------------------------------------------------- widgets, exercises
     Mutant("truncation has no effect", "widgets/latent.py", "self.truncation.value * base", "1.0 * base", WIDGETS),
     Mutant("strength has no effect", "widgets/latent.py", "self.strength.value * value *", "value *", WIDGETS),
-    Mutant("a caption lags behind", "widgets/__init__.py", 'captions[change["new"]]', 'captions[change["old"]]', WIDGETS),
+    Mutant("a caption lags behind", "widgets/__init__.py", "html.escape(captions[label])", "html.escape(captions[first])", WIDGETS),
     Mutant("a loss upside down is right", "exercises/lesson_02.py", "right = softplus(-fake).mean()",
            "right = softplus(fake).mean()", "tests/test_exercises_02.py"),
 ]

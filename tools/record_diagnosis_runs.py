@@ -20,7 +20,7 @@ from gan_lessons.history import History
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = bundle.FOLDER / "diagnosis"
 TURNS, EVERY, TURNS_PER_EPOCH = 1000, 4, 100
-NEEDED = {"network", "adam", "sgd", "Run", "noise", "two_batches", "one_batch", "play"}
+NEEDED = {"network", "adam", "sgd", "Run", "noise", "two_batches", "one_batch", "Recipe", "d_turn", "g_turn", "play"}
 
 
 def lesson() -> dict:
