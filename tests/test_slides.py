@@ -7,6 +7,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from gan_lessons.widgets import predictions
 from tools import browser, slides
 
 # A white and a transparent picture of one pixel.
@@ -116,6 +117,23 @@ def test_a_sentence_keeps_what_its_colon_leads_to():
     lead = [new_markdown_cell("## One\n\n" + "Long. " * 200), new_markdown_cell("As a picture:")]
     *_, last = on_slides(new_notebook(cells=[*lead, code("draw()", shown("image/png", PNG), tags=["hide-input"])]))
     assert words(last) == ["As a picture:"] and len(last) == 2
+
+
+def test_the_line_of_a_prediction_is_left_out_and_what_it_came_out_as_is_shown():
+    line = predictions.predict("How many?")
+    panel = new_output("display_data", {"text/html": "<style>.a {}</style><script>if (a < b) {}</script>"})
+    cells = [
+        code("ask", panel, new_output("display_data", {"text/plain": repr(line)}), tags=["hide-input"]),
+        code(
+            "answer",
+            panel,
+            new_output("display_data", {"text/plain": repr(predictions.compare({line: "7"}))}),
+            tags=["hide-input"],
+        ),
+    ]
+    (slide,) = on_slides(new_notebook(cells=[new_markdown_cell("## One"), *cells]))
+    assert [cell.source for cell in slide] == ["## One", "answer"]
+    assert [output.data["text/plain"] for output in slide[1].outputs] == ["How many? It came out as: 7."]
 
 
 class Resources(HTMLParser):

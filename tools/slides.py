@@ -91,7 +91,7 @@ def is_figure(output: nbformat.NotebookNode) -> bool:
 def shows(output: nbformat.NotebookNode) -> bool:
     """Whether there is something to see in an output without a kernel."""
     data = output.get("data", {})
-    html = re.sub(r"<style.*?</style>|<[^>]*>", "", data.get("text/html", ""), flags=re.DOTALL)
+    html = re.sub(r"<(style|script).*?</\1>|<[^>]*>", "", data.get("text/html", ""), flags=re.DOTALL)
     said = html if "text/html" in data else output.get("text", data.get("text/plain", ""))
     return is_figure(output) or (bool(said.strip()) and STILL not in said)
 
