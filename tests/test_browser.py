@@ -102,6 +102,41 @@ def test_lesson_04_opens_with_its_pictures_and_runs(page, lab):
     screenshot(page, "lesson_04_ran")
 
 
+def folded_cells(path):
+    tagged = [cell for cell in nbformat.read(path, as_version=4).cells if "hide-input" in cell.metadata.get("tags", [])]
+    return [bool(cell.metadata.get("jupyter", {}).get("source_hidden")) for cell in tagged]
+
+
+def save(page):
+    page.locator(".jp-InputPrompt, .jp-RenderedMarkdown").first.click()
+    page.keyboard.press("Control+s")
+    page.locator(".jp-mod-current.jp-mod-dirty").wait_for(state="detached")
+
+
+def test_a_folded_cell_is_opened_and_closed_and_both_are_kept(page, lab, folder):
+    path = folder / "notebooks" / "00_folded.ipynb"
+    shutil.copy(ROOT / "notebooks/00_start_here.ipynb", path)
+    open_lesson(page, lab, path.name)
+    run_all_cells(page)
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='busy']")
+    page.set_default_timeout(240_000)
+    wait_until_run(page)
+    page.locator(".jp-WindowedPanel-outer").first.evaluate("pages => pages.scrollTop = 0")
+    bar = page.locator(".jp-InputPlaceholder").filter(has_text="# @title A face and seven sliders")
+    bar.click()
+    page.get_by_text("widgets.latent_sliders").wait_for()
+    screenshot(page, "unfolded")
+    save(page)
+    assert folded_cells(path) == [True, False] + [True] * (len(folded_cells(path)) - 2), "one is open, as the reader left it"
+    page.locator(".jp-CodeCell").filter(has_text="widgets.latent_sliders").locator(".jp-InputCollapser").click()
+    bar.wait_for()
+    save(page)
+    assert all(folded_cells(path))
+    open_lesson(page, lab, path.name)
+    bar.wait_for()
+    assert page.get_by_text("widgets.latent_sliders").count() == 0
+
+
 def test_lesson_02_slider_follows_the_arrow_keys(page, lab):
     open_lesson(page, lab, "02_minimax_objective.ipynb")
     run_all_cells(page)
