@@ -129,7 +129,8 @@ class _Board:
         self.z = z.to(runtime.device()) if classifier else z[:IMAGES].to(runtime.device())
         self.first_turn, self.coverage, self.screen = game.turns, "", plots.Screen()
         # Laid out by hand: matplotlib's own layout, which `plots` asks for, takes longer than the drawing.
-        figure = Figure(figsize=(11, 5.2), layout="none")
+        figure = Figure(figsize=(11, 5.2))
+        figure.set_layout_engine("none")
         self.canvas, self.heading = FigureCanvasAgg(figure), figure.suptitle("", y=0.985)
         columns = 3 if classifier else 2
         self.panels = figure.subplots(

@@ -40,12 +40,21 @@ def test_what_is_no_number_is_told_and_what_was_said_before_stays():
 def test_the_table_follows_what_is_said():
     share, where = widgets.predict("What share?", unit="%"), widgets.predict("Where?", ["here", "there <b>"])
     table = widgets.compare({share: "93 %", where: "here & there"})
-    assert table.rows == [("What share?", "nothing yet", "93 %"), ("Where?", "nothing yet", "here & there")]
+    unshown = "answer it, or press Show all"
+    assert table.rows == [("What share?", "nothing yet", unshown), ("Where?", "nothing yet", unshown)]
     assert repr(table) == "What share? It came out as: 93 %.\nWhere? It came out as: here & there."
-    place(share).value, place(where).value = "70", "there <b>"
+    place(share).value = "70"
+    assert table.rows == [("What share?", "70 %", "93 %"), ("Where?", "nothing yet", unshown)]
+    place(where).value = "there <b>"
     assert [said for _, said, _ in table.rows] == ["70 %", "there <b>"]
     markup = table.children[1].value
     assert "<td>there &lt;b&gt;</td><td>here &amp; there</td>" in markup and "<td>70 %</td>" in markup
+
+
+def test_a_button_shows_what_came_out_of_all():
+    table = widgets.compare({widgets.predict("What share?", unit="%"): "93 %"})
+    table.children[-1].click()
+    assert table.rows == [("What share?", "nothing yet", "93 %")]
 
 
 def test_without_widgets_the_question_can_be_read(monkeypatch):

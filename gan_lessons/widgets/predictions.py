@@ -8,7 +8,7 @@ from traitlets import Unicode
 
 from gan_lessons.widgets.panel import Panel, hidden_style, text, wrapped
 
-UNSAID = "nothing yet"
+UNSAID, UNSHOWN = "nothing yet", "answer it, or press Show all"
 
 
 class Prediction(Panel):
@@ -58,19 +58,26 @@ class Comparison(Panel):
     """The table that `compare` makes; it follows the predictions. `rows` are its lines: question, what was said, what came out."""
 
     def __init__(self, measured: Mapping[Prediction, str]) -> None:
-        self._measured = dict(measured)
-        self._table = text()
+        self._measured, self._all_shown, self._table = dict(measured), False, text()
         words = (f"{each.question} It came out as: {came}." for each, came in measured.items())
-        super().__init__([hidden_style(), self._table], "\n".join(words))
+        super().__init__([], "\n".join(words))
+        self.children = [hidden_style(), self._table, self.button("Show all", self._show_all)]
         for prediction in self._measured:
-            prediction.observe(lambda change: self._show(), names="answer")
-        self._show()
+            prediction.observe(lambda change: self._draw(), names="answer")
+        self._draw()
 
     @property
     def rows(self) -> list[tuple[str, str, str]]:
-        return [(each.question, each.answer or UNSAID, came) for each, came in self._measured.items()]
+        return [
+            (each.question, each.answer or UNSAID, came if each.answer or self._all_shown else UNSHOWN)
+            for each, came in self._measured.items()
+        ]
 
-    def _show(self) -> None:
+    def _show_all(self) -> None:
+        self._all_shown = True
+        self._draw()
+
+    def _draw(self) -> None:
         head = "".join(f'<th scope="col">{name}</th>' for name in ("the question", "you said", "it came out as"))
         cells = ["".join(f"<td>{html.escape(words)}</td>" for words in row) for row in self.rows]
         body = "".join(f"<tr>{row}</tr>" for row in cells)
@@ -78,9 +85,10 @@ class Comparison(Panel):
 
 
 def compare(measured: Mapping[Prediction, str]) -> Comparison:
-    """A table of predictions, each with the words for what came out; what was said may still be changed, and it follows.
+    """A table of predictions, each with the words for what came out, which are shown once it has been answered.
 
-    Raises ValueError where there is no prediction.
+    An answer may still be changed, and the table follows. A button shows what came out of all. Raises ValueError where there
+    is no prediction.
     """
     if not measured:
         raise ValueError("There is nothing to compare: give a mapping from predictions to what came out, in words.")
