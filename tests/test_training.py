@@ -1,6 +1,7 @@
 """The game: who learns when, what survives an interrupt, a kill, a NaN, and what a checkpoint refuses."""
 
 import csv
+import math
 import multiprocessing
 import pickle
 import random
@@ -88,6 +89,16 @@ def test_generators_update_leaves_the_discriminator_alone(small_game_networks, p
     assert not any(changed(discriminator, before_d)) and all(changed(generator, before_g))
     assert all(parameter.grad is None for parameter in discriminator.parameters())
     assert all(parameter.requires_grad for parameter in discriminator.parameters())
+
+
+def test_beliefs_are_the_means_of_the_probabilities():
+    """Logits of -4, 0 and 1: the mean of their sigmoids is 0.4164, by hand, and not the sigmoid of their mean, 0.2689."""
+    discriminator = torch.nn.Flatten(0)
+    optimizer = torch.optim.SGD([torch.zeros((), requires_grad=True)], lr=1.0)
+    real, fake = torch.tensor([[-4.0], [0.0], [1.0]], requires_grad=True), torch.tensor([[0.0], [0.0], [2.0]])
+    _, real_p, fake_p = training.update_discriminator(discriminator, optimizer, real, fake, losses.non_saturating)
+    assert real_p == pytest.approx((1 / (1 + math.exp(4)) + 1 / 2 + 1 / (1 + math.exp(-1))) / 3, abs=1e-6)
+    assert fake_p == pytest.approx((1 / 2 + 1 / 2 + 1 / (1 + math.exp(-2))) / 3, abs=1e-6)
 
 
 def test_updates_go_the_right_way(small_game_networks):
