@@ -141,9 +141,8 @@ def _from_palettes(palettes: numpy.ndarray, indices: numpy.ndarray, size: int) -
 
 def _means(pixels: numpy.ndarray, block: int) -> numpy.ndarray:
     """Pixels …×H×W at a block-th of the height and width: the means of block×block, rounded, a half upwards."""
-    places = [pixels[..., i::block, j::block] for i in range(block) for j in range(block)]
-    sums: numpy.ndarray = numpy.sum(places, axis=0, dtype=numpy.uint16)
-    return ((sums + block**2 // 2) // block**2).astype(numpy.uint8)
+    places = numpy.stack([pixels[..., i::block, j::block] for i in range(block) for j in range(block)])
+    return ((places.sum(axis=0, dtype=numpy.uint16) + block**2 // 2) // block**2).astype(numpy.uint8)
 
 
 def torchvision_images(dataset: type, split: str = "train") -> Images:
