@@ -188,8 +188,8 @@ def rank() -> int:
 def average_gradients(optimizer: torch.optim.Optimizer, *_) -> None:
     """Before each step: put the mean over all processes in the place of each one's gradients, so that weights stay equal.
 
-    DistributedDataParallel does that while gradients are computed; it knows neither a penalty, whose gradient is one of a
-    gradient, nor a D that G's gradients only pass through.
+    DistributedDataParallel waits for a gradient of each parameter of what was called: there is none of D's last bias where
+    it is penalised (the weights drift apart), and none of D at all where G's gradient passes through it (it fails).
     """
     gradients = [p.grad for parameters in optimizer.param_groups for p in parameters["params"] if p.grad is not None]
     flat = torch.cat([gradient.flatten() for gradient in gradients])
