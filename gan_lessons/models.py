@@ -189,6 +189,11 @@ class StyleGenerator(nn.Module):
         self.votes = nn.ModuleList(ResizeConvolution(outputs, colours) for outputs in channels[1:])
         self.palette = nn.Linear(style_size, 3 * colours)
         _he_initialise(self)
+        # At first w changes little: all images have nearly the same palette, of random colours, and nearly the same scales.
+        for name, layer in self.named_modules():
+            if isinstance(layer, nn.Linear) and ("styles" in name or layer is self.palette):
+                nn.init.normal_(layer.weight, 0, 0.2 / style_size**0.5)
+        nn.init.normal_(self.palette.bias)
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         return self.draw(self.styles(z))

@@ -111,8 +111,10 @@ def test_penalties_of_a_square_discriminator_are_means_over_the_images():
     torch.testing.assert_close(losses.r1_r2(discriminator, real, fake), sum(squares))
 
 
-def test_penalties_leave_no_gradient_and_keep_nothing_of_the_graph_the_fakes_hang_on(linear):
-    parent = torch.randn(4, 3, 2, 2, dtype=torch.float64, requires_grad=True)
-    real, fake = torch.randn(4, 3, 2, 2, dtype=torch.float64), parent * 2
-    losses.r1_r2(linear, real, fake).backward()
+def test_penalties_leave_no_gradient_and_keep_nothing_of_the_graph_the_fakes_hang_on():
+    """D bends, so that its slopes depend on the images: through them a gradient could reach what made the fakes."""
+    bent = nn.Sequential(nn.Flatten(), nn.Linear(12, 4), nn.Tanh(), nn.Linear(4, 1), nn.Flatten(0))
+    parent, real = torch.randn(4, 3, 2, 2, requires_grad=True), torch.randn(4, 3, 2, 2)
+    losses.r1_r2(bent, real, parent * 2).backward()
     assert parent.grad is None and not real.requires_grad and real.grad is None
+    assert bent[1].weight.grad.abs().max() > 0

@@ -128,13 +128,21 @@ def test_the_penalty_moves_a_linear_discriminator_by_the_closed_form():
     """D(x) = w·x: R1 and R2 together have the slope 2w, so plain descent shrinks w by the factor 1 - 2 · rate · weight · every."""
     discriminator = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 1), torch.nn.Flatten(0))
     before, bias = (parameter.detach().clone() for parameter in discriminator.parameters())
-    fake = (2 * draw(8)).requires_grad_()
     optimizer = torch.optim.SGD(discriminator.parameters(), 0.01)
     penalty = losses.Penalty(losses.r1_r2, weight=0.5, every=4)
-    value = training.update_penalty(discriminator, optimizer, draw(8), fake * 1, penalty)
+    value = training.update_penalty(discriminator, optimizer, draw(8), draw(8), penalty)
     assert value == pytest.approx(before.square().sum().item())
     torch.testing.assert_close(discriminator[1].weight.detach(), before * (1 - 2 * 0.01 * 0.5 * 4))
-    assert torch.equal(discriminator[1].bias, bias) and fake.grad is None
+    assert torch.equal(discriminator[1].bias, bias)
+
+
+def test_the_penalty_leaves_the_generator_alone_whatever_it_measures(small_game_networks):
+    generator, discriminator = small_game_networks
+    optimizer = torch.optim.SGD(discriminator.parameters(), 0.1)
+    penalty = losses.Penalty(lambda discriminator, real, fake: discriminator(fake).square().mean(), 1.0)
+    training.update_penalty(discriminator, optimizer, draw(8), generator(torch.randn(8, 3)), penalty)
+    assert all(parameter.grad is None for parameter in generator.parameters())
+    assert all(parameter.grad is not None for parameter in discriminator.parameters())
 
 
 def test_a_penalty_that_is_not_finite_moves_nothing(small_game_networks):
