@@ -212,8 +212,7 @@ class StyleGenerator(nn.Module):
         assert votes is not None
         palette = self.palette(styles[:, -1]).tanh().unflatten(1, (-1, 3))
         pixels = votes.softmax(dim=1).movedim(1, -1).flatten(1, 2) @ palette
-        # Products of 16 bits may be rounded to beyond 1.
-        return pixels.clamp(-1, 1).unflatten(1, votes.shape[2:]).movedim(-1, 1)
+        return pixels.unflatten(1, votes.shape[2:]).movedim(-1, 1)
 
 
 class _StyledLevel(nn.Module):
