@@ -104,7 +104,7 @@ def one_thread():
             {
                 "stages": {32: 2, 64: 2},
                 "networks": small_networks,
-                "settings": {"losses": losses.relativistic, "penalty": losses.Penalty(losses.r1_r2, 1.0)},
+                "settings": lambda size: {"losses": losses.relativistic, "penalty": losses.Penalty(losses.r1_r2, size / 64)},
             },
         ),
     ],
@@ -160,7 +160,7 @@ penalty = losses.Penalty(losses.r1_r2, 1.0, 2)
 settings = {"losses": losses.relativistic, "penalty": penalty}
 folder = Path(sys.argv[1])
 game = tool.play(
-    small_run(folder, "modern", stages={32: 6}, milestones=(), networks=small_networks, batch_size=8, settings=settings),
+    small_run(folder, "modern", stages={32: 6}, milestones=(), networks=small_networks, batch_size=8, settings=lambda size: settings),
     int(sys.argv[2]),
 )
 parts = [part.detach().flatten() for network in tool.inner(game).values() for part in network.parameters()]
