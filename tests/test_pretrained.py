@@ -185,7 +185,9 @@ def test_two_processes_see_different_batches_hold_equal_weights_and_go_on(tmp_pa
         return [safetensors.torch.load_file(tmp_path / folder / f"{rank}.safetensors") for rank in (0, 1)]
 
     first, second = play("whole", 6)
-    assert first["seen"].shape == (24, 3, 32, 32) and not torch.equal(first["seen"], second["seen"])
+    assert first["seen"].shape == second["seen"].shape == (24, 3, 32, 32)
+    batches = [batch.numpy().tobytes() for process in (first, second) for batch in process["seen"].split(4)]
+    assert len(set(batches)) == 12  # no process sees one again, either
     assert torch.equal(first["weights"], second["weights"])
     assert first["mean"].tolist() == second["mean"].tolist() == [0.5, 1.5, 2.5]
     play("broken", 4)
