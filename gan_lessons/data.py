@@ -106,41 +106,43 @@ def mnist(split: str = "train") -> Images:
 def faces(split: str = "train", size: int = 64) -> Faces:
     """The cartoon faces, drawn from the avatar style lorelei (Lisa Wischofsky, CC0), bundled: 3×size×size.
 
-    9000 'train' or 1000 'test'; size is 64, or 32, at which each pixel is the mean of four; data/README.md tells
-    the attributes and their values. All face the same way, so a face mirrored is none of this set. Checked at every use.
+    9000 'train' or 1000 'test'; size is 64, or 32, at which each pixel is the mean of four, or 128, at which faces are
+    drawn; data/README.md tells the attributes and their values. All face the same way, so a face mirrored is none of this
+    set. Checked at every use.
     Raises ValueError for another split or size; FileNotFoundError or ValueError, with the way to restore it, for a
     missing or damaged file.
     """
     _check_split(split)
-    if size not in (32, 64):
+    if size not in (32, 64, 128):
         raise ValueError(
-            f"There are no faces of size {size!r}: choose 64 or 32; for another, put "
+            f"There are no faces of size {size!r}: choose 128, 64 or 32; for another, put "
             "torch.nn.functional.interpolate(images, size, mode='area') after draw."
         )
-    with numpy.load(bundle.path("faces/faces.npz")) as packed:
+    with numpy.load(bundle.path("faces/faces_128.npz" if size == 128 else "faces/faces.npz")) as packed:
         palettes, indices = packed["palettes"], packed["indices"]
     chosen = slice(-TEST_FACES) if split == "train" else slice(-TEST_FACES, None)
-    pixels = _from_palettes(palettes[chosen], indices[chosen])
     with open(bundle.path("faces/attributes.csv"), newline="", encoding="utf-8") as file:
         names, *rows = csv.reader(file)
     return Faces(
-        torch.from_numpy(pixels if size == 64 else _halved(pixels)).to(runtime.device()),
+        torch.from_numpy(_from_palettes(palettes[chosen], indices[chosen], size)).to(runtime.device()),
         {name: list(values) for name, values in zip(names, zip(*rows[chosen]))},
     )
 
 
-def _from_palettes(palettes: numpy.ndarray, indices: numpy.ndarray) -> numpy.ndarray:
-    """Palettes N×colours×3 and indices N×H×W, which name colours, as pixels N×3×H×W."""
-    pixels = numpy.empty((len(indices), 3, *indices.shape[1:]), numpy.uint8)
-    for face, palette, index in zip(pixels, palettes, indices):
-        numpy.take(palette.T, index, axis=1, out=face)
+def _from_palettes(palettes: numpy.ndarray, indices: numpy.ndarray, size: int) -> numpy.ndarray:
+    """Palettes N×colours×3 and indices N×H×W, which name colours, as pixels N×3×size×size: means of whole blocks."""
+    pixels = numpy.empty((len(indices), 3, size, size), numpy.uint8)
+    drawn = numpy.empty((3, *indices.shape[1:]), numpy.uint8)
+    for face, palette, index in zip(pixels, palettes, indices):  # one at a time: all at full size would take half a gigabyte
+        numpy.take(palette.T, index, axis=1, out=drawn)
+        face[:] = _means(drawn, indices.shape[1] // size)
     return pixels
 
 
-def _halved(pixels: numpy.ndarray) -> numpy.ndarray:
-    """Pixels N×C×H×W at half the height and width: the means of 2×2, rounded, a half upwards."""
-    corners = numpy.stack([pixels[..., i::2, j::2] for i in (0, 1) for j in (0, 1)])
-    return ((corners.sum(axis=0, dtype=numpy.uint16) + 2) // 4).astype(numpy.uint8)
+def _means(pixels: numpy.ndarray, block: int) -> numpy.ndarray:
+    """Pixels …×H×W at a block-th of the height and width: the means of block×block, rounded, a half upwards."""
+    places = numpy.stack([pixels[..., i::block, j::block] for i in range(block) for j in range(block)])
+    return ((places.sum(axis=0, dtype=numpy.uint16) + block**2 // 2) // block**2).astype(numpy.uint8)
 
 
 def torchvision_images(dataset: type, split: str = "train") -> Images:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_lessons import losses as our_losses
-from gan_lessons.losses import Losses
+from gan_lessons.losses import Losses, Penalty
 
 
 class BadImages(ValueError):
@@ -41,6 +41,7 @@ def check_settings(
     discriminator_lr: float,
     betas: tuple,
     losses: Any,
+    penalty: Any,
     average_decay: float,
 ) -> None:
     """Raises TypeError or ValueError for the first setting with which no game can be played, or nothing be learned."""
@@ -51,6 +52,9 @@ def check_settings(
         raise TypeError(
             f"losses is {_word(losses)}; pass a pair such as losses.non_saturating, or make one: losses.Losses(…, …)."
         )
+    if not isinstance(penalty, Penalty | None):
+        raise TypeError(f"penalty is {_word(penalty)}; pass one such as losses.Penalty(losses.r1, weight=1.0), or None.")
+    weight, every = penalty[1:] if penalty else (1, 1)
     decay = average_decay
     for wrong, sentence in (
         (latent_size < 1, f"latent_size is {latent_size}; G needs at least 1 number to make an image from."),
@@ -63,6 +67,11 @@ def check_settings(
         (
             len(betas) != 2 or betas[0] > betas[1],
             f"betas is {betas}; Adam takes (β₁, β₂), the smaller first, such as (0.0, 0.999).",
+        ),
+        (not 0 < weight < math.inf, f"The penalty's weight is {weight}; it is above 0, such as 1.0. None leaves it out."),
+        (
+            not (isinstance(every, int) and every >= 1),
+            f"The penalty comes every {every!r} turns; that is a whole number from 1 up.",
         ),
         (not 0 <= decay < 1, f"average_decay is {decay}; it lies from 0 to below 1, where the average would never move."),
     ):

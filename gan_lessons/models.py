@@ -187,3 +187,167 @@ class RandomShift(nn.Module):
         padded = nn.functional.pad(images, [self.pixels] * 4, mode="replicate")
         wide = padded.gather(2, rows[:, None, :, None].expand(n, channels, height, padded.shape[3]))
         return wide.gather(3, columns[:, None, None, :].expand(n, channels, height, width))
+
+
+# ---------------------------------------------------------------------------------------- networks of today
+
+
+class StyleGenerator(nn.Module):
+    """A generator of today: z becomes a style w, which sets scales and shifts in every layer (after Karras et al., 2019).
+
+    z of shape N×latent_size to images N×3×size×size in [-1, 1]; size is a power of 2, 16 or more. Each level doubles what
+    it gets, by resizing and convolving, and votes at twice its size for one of `colours` colours at each pixel; the votes
+    of all levels are added up (after Karras et al., 2020), and each image has a palette of its own, from w: flat areas
+    are flat then, and hair has one colour. `take_over` makes it
+    of one of half its size. Raises ValueError for another size.
+    """
+
+    def __init__(self, latent_size: int = 100, size: int = 64, width: int = 24, colours: int = 12, style_size: int = 128):
+        super().__init__()
+        sizes = _powers(size)
+        channels = [min(192, width * 32 // level) for level in sizes[:-1]]
+        self.mapping = nn.Sequential(
+            nn.Linear(latent_size, style_size), nn.LeakyReLU(0.2), nn.Linear(style_size, style_size), nn.LeakyReLU(0.2)
+        )
+        self.start = nn.Linear(style_size, channels[0] * sizes[0] ** 2)
+        self.levels = nn.ModuleList(_StyledLevel(*pair, style_size) for pair in itertools.pairwise(channels))
+        self.votes = nn.ModuleList(ResizeConvolution(outputs, colours) for outputs in channels[1:])
+        self.palette = nn.Linear(style_size, 3 * colours)
+        _he_initialise(self)
+        # At first w changes little: all images have nearly the same palette, of random colours, and nearly the same scales.
+        for name, layer in self.named_modules():
+            if isinstance(layer, nn.Linear) and ("styles" in name or layer is self.palette):
+                nn.init.normal_(layer.weight, 0, 0.2 / style_size**0.5)
+        nn.init.normal_(self.palette.bias)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.draw(self.styles(z))
+
+    def styles(self, z: torch.Tensor) -> torch.Tensor:
+        """w for each level and for the palette, N×(levels + 1)×style_size: all the same, before they are mixed."""
+        return self.mapping(z)[:, None].expand(-1, len(self.levels) + 1, -1)
+
+    def draw(self, styles: torch.Tensor) -> torch.Tensor:
+        """Images from styles of shape N×(levels + 1)×style_size, coarse levels first."""
+        features = self.start(styles[:, 0]).unflatten(1, (-1, 4, 4)).contiguous(memory_format=torch.channels_last)
+        votes: torch.Tensor | None = None
+        for level, vote, w in zip(self.levels, self.votes, styles.unbind(1)):
+            features = level(features, w)
+            votes = vote(features) if votes is None else vote(features) + _doubled(votes)
+        assert votes is not None
+        palette = self.palette(styles[:, -1]).tanh().unflatten(1, (-1, 3))
+        pixels = votes.softmax(dim=1).movedim(1, -1).flatten(1, 2) @ palette
+        return pixels.unflatten(1, votes.shape[2:]).movedim(-1, 1)
+
+
+class _StyledLevel(nn.Module):
+    """Features doubled, and convolved twice; after each convolution w sets the scale and the shift of each channel."""
+
+    def __init__(self, inputs: int, outputs: int, style_size: int):
+        super().__init__()
+        self.convolutions = nn.ModuleList([ResizeConvolution(inputs, outputs), nn.Conv2d(outputs, outputs, 3, 1, 1)])
+        self.norms = nn.ModuleList(nn.BatchNorm2d(outputs, affine=False) for _ in self.convolutions)
+        self.styles = nn.ModuleList(nn.Linear(style_size, 2 * outputs) for _ in self.convolutions)
+
+    def forward(self, features: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        for convolution, norm, style in zip(self.convolutions, self.norms, self.styles):
+            scale, shift = style(w)[..., None, None].chunk(2, dim=1)
+            features = nn.functional.leaky_relu(torch.addcmul(shift, norm(convolution(features)), 1 + scale), 0.2)
+        return features
+
+
+class ResizeConvolution(nn.Conv2d):
+    """Images doubled by repeating each pixel, then a 3×3 convolution: N×inputs×H×W to N×outputs×2H×2W.
+
+    No checkerboard comes of it, as it does of a transposed convolution (Odena et al., 2016).
+    """
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__(inputs, outputs, 3, padding=1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        # Both in one, at 4 products a pixel instead of 9 (Karras et al., 2018): a transposed convolution with the kernel at
+        # the four places where a repeated pixel meets it.
+        kernel = self.weight.flip(2, 3).transpose(0, 1)
+        places = [(left, 1 - left, up, 1 - up) for left in (0, 1) for up in (0, 1)]
+        kernel = torch.stack([nn.functional.pad(kernel, place) for place in places]).sum(dim=0)
+        return nn.functional.conv_transpose2d(images, kernel, self.bias, stride=2, padding=1)
+
+
+class ResidualDiscriminator(nn.Module):
+    """A discriminator of today: no normalisation, shortcuts past each level, and the image enters at every size.
+
+    Images N×3×size×size in [-1, 1] to N logits; size is a power of 2, 16 or more. The mirror of `StyleGenerator`, and it
+    grows as that does. Raises ValueError for another size.
+    """
+
+    def __init__(self, size: int = 64, width: int = 24):
+        super().__init__()
+        sizes = _powers(size)[::-1]  # of the features, from large to small
+        channels = [min(192, width * 32 // level) for level in sizes[1:]]
+        self.entries = nn.ModuleList(nn.Conv2d(3, outputs, 4, 2, 1) for outputs in channels[:-1])
+        self.levels = nn.ModuleList(_ResidualLevel(*pair) for pair in itertools.pairwise(channels))
+        self.end = nn.Conv2d(channels[-1], 1, sizes[-1])
+        _he_initialise(self)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor | None = None
+        for entry, level in zip(self.entries, self.levels):
+            entering = nn.functional.leaky_relu(entry(images), 0.2)
+            features = level(entering if features is None else entering + features)
+            images = nn.functional.avg_pool2d(images, 2)
+        return self.end(features).flatten()
+
+
+class _ResidualLevel(nn.Module):
+    """Features halved in size by a convolution, and, past it, by means and a product; the sum keeps their variance."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.convolution = nn.Conv2d(inputs, outputs, 4, 2, 1)
+        self.shortcut = nn.Conv2d(inputs, outputs, 1, bias=False)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        passed = self.shortcut(nn.functional.avg_pool2d(features, 2))
+        return (nn.functional.leaky_relu(self.convolution(features), 0.2) + passed) * 0.5**0.5
+
+
+@torch.no_grad()
+def take_over(larger: StyleGenerator | ResidualDiscriminator, smaller: StyleGenerator | ResidualDiscriminator) -> None:
+    """Give a network the weights of one of half its size (after Karras et al., 2018).
+
+    The larger one then does what the smaller one did: its one new level is without effect until it learns. Raises
+    ValueError for networks of other sizes.
+    """
+    ours, theirs = len(larger.levels), len(smaller.levels)
+    if ours != theirs + 1:
+        raise ValueError(f"A network of {ours} levels takes over one of {ours - 1}, not of {theirs}.")
+    front = isinstance(larger, ResidualDiscriminator)  # where it grows; a generator grows at its end
+    for name, part in smaller.named_children():
+        its = larger.get_submodule(name)
+        if isinstance(its, nn.ModuleList):
+            its = its[1:] if front else its[:-1]
+        its.load_state_dict(part.state_dict())
+    new = larger.levels[0] if isinstance(larger, ResidualDiscriminator) else larger.votes[-1]
+    for parameter in new.parameters():
+        parameter.zero_()
+
+
+def _powers(size: int) -> list[int]:
+    """4, 8, … up to the size. Raises ValueError where it is no power of 2 or less than 16."""
+    if size < 16 or size & (size - 1):
+        raise ValueError(f"The networks of today make images of 16×16, 32×32, 64×64, …, not {size}×{size}.")
+    return [2**n for n in range(2, size.bit_length())]
+
+
+def _doubled(images: torch.Tensor) -> torch.Tensor:
+    return nn.functional.interpolate(images, scale_factor=2, mode="bilinear")
+
+
+def _he_initialise(network: nn.Module) -> None:
+    """Weights so large that each layer keeps the variance of what it gets (He et al., 2015); biases begin at 0."""
+    for layer in network.modules():
+        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+            nn.init.kaiming_normal_(layer.weight, 0.2)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

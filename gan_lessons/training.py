@@ -15,7 +15,7 @@ from gan_lessons import checkpoints, game_checks, models, runtime
 from gan_lessons.checkpoints import CheckpointError
 from gan_lessons.history import History, Record
 from gan_lessons.interrupts import InterruptsHeldBack
-from gan_lessons.losses import Losses, non_saturating
+from gan_lessons.losses import Losses, Penalty, non_saturating
 
 
 class Diverged(ArithmeticError):
@@ -42,19 +42,37 @@ def update_discriminator(
     # All in one reading: a GPU stands still at each.
     value, real_p, fake_p, real_size, fake_size = torch.stack([number.detach() for number in (loss, *beliefs, *largest)]).tolist()
     game_checks.check_largest(real_size, fake_size, images=real.dim() == 4)
-    _descend(optimizer, loss, value, "discriminator")
+    _descend(optimizer, loss, value, "discriminator's loss")
     return value, real_p, fake_p
 
 
-def update_generator(discriminator: nn.Module, optimizer: torch.optim.Optimizer, fake: Tensor, losses: Losses) -> float:
+def update_penalty(
+    discriminator: nn.Module, optimizer: torch.optim.Optimizer, real: Tensor, fake: Tensor, penalty: Penalty
+) -> float:
+    """One step of D down its penalty alone, at the weight of all the turns it stands for; G is left alone.
+
+    Returns the penalty from before the step, without the weight. Raises Diverged where it is not finite; no parameter has
+    moved then.
+    """
+    slopes = penalty.slopes(discriminator, real, fake.detach())
+    value = slopes.item()
+    _descend(optimizer, penalty.weight * penalty.every * slopes, value, "discriminator's penalty")
+    return value
+
+
+def update_generator(
+    discriminator: nn.Module, optimizer: torch.optim.Optimizer, fake: Tensor, losses: Losses, real: Tensor | None = None
+) -> float:
     """One step of G, through D, on a fake batch that still hangs on G's graph; D is left alone.
 
-    Returns the loss from before the step. Raises Diverged where it is not finite; no parameter has moved then.
+    Relative losses, and no others, compare the fakes with the batch `real`. Returns the loss from before the step. Raises
+    Diverged where it is not finite; no parameter has moved then.
     """
     with frozen(discriminator):
-        loss = losses.generator(discriminator(fake))
+        logits = [discriminator(images) for images in ((fake, real) if losses.relative else (fake,))]
+        loss = losses.generator(*logits)
     value = loss.item()
-    _descend(optimizer, loss, value, "generator")
+    _descend(optimizer, loss, value, "generator's loss")
     return value
 
 
@@ -71,9 +89,9 @@ def frozen(network: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor, value: float, player: str) -> None:
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor, value: float, what: str) -> None:
     if not math.isfinite(value):
-        raise Diverged(f"The {player}'s loss became {value}")
+        raise Diverged(f"The {what} became {value}")
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -101,23 +119,26 @@ class Game:
         discriminator_lr: float = 4e-4,
         betas: tuple[float, float] = (0.0, 0.999),
         losses: Losses = non_saturating,
+        penalty: Penalty | None = None,
         average_decay: float = 0.995,
         seed: int = 0,
     ):
         game_checks.check_networks(generator, discriminator)
-        game_checks.check_settings(latent_size, batch_size, generator_lr, discriminator_lr, betas, losses, average_decay)
+        game_checks.check_settings(latent_size, batch_size, generator_lr, discriminator_lr, betas, losses, penalty, average_decay)
         self.generator = generator.to(runtime.device())
         self.discriminator = discriminator.to(runtime.device())
         self.generator_optimizer = torch.optim.Adam(generator.parameters(), generator_lr, betas, fused=True)
         self.discriminator_optimizer = torch.optim.Adam(discriminator.parameters(), discriminator_lr, betas, fused=True)
         self.average = AveragedModel(self.generator, multi_avg_fn=get_ema_multi_avg_fn(average_decay), use_buffers=True).eval()
-        self.latent_size, self.batch_size, self.losses = int(latent_size), int(batch_size), losses
+        self.latent_size, self.batch_size, self.losses, self.penalty = int(latent_size), int(batch_size), losses, penalty
         self.average_decay = average_decay
         self._made_with = {
             "latent_size": self.latent_size, "batch_size": self.batch_size, "average_decay": average_decay,
             "generator_lr": generator_lr, "discriminator_lr": discriminator_lr, "betas": list(betas),
-            "losses": [getattr(loss, "__name__", type(loss).__name__) for loss in losses],
+            "losses": [_name(loss) for loss in losses[:2]],
         }  # fmt: skip
+        if penalty is not None:
+            self._made_with["penalty"] = [_name(penalty.slopes), *penalty[1:]]
         self.random = runtime.RandomStream(seed)
         self.history = History()
         self.snapshots: dict[int, Tensor] = {}
@@ -133,7 +154,7 @@ class Game:
 
         Raises Diverged for a loss that is not finite, and TypeError or ValueError, before the first update, for networks that
         do not fit one another and for real images of the wrong shape, type, range or device. Wherever a turn fails, the game
-        is as it was before it; only where G's loss diverges, or an interrupt breaks in, may a step of D or G have been taken.
+        is as it was before it; only where G's loss or the penalty diverges, or an interrupt breaks in, may a step of D or G have been taken.
         """
         with InterruptsHeldBack() as held:
             first = True
@@ -170,7 +191,9 @@ class Game:
         if first:
             game_checks.check_range(real)
         measures = update_discriminator(self.discriminator, self.discriminator_optimizer, real, fake, self.losses)
-        return *measures, update_generator(self.discriminator, self.generator_optimizer, fake, self.losses)
+        if self.penalty is not None and self.turns % self.penalty.every == 0:
+            update_penalty(self.discriminator, self.discriminator_optimizer, real, fake, self.penalty)
+        return *measures, update_generator(self.discriminator, self.generator_optimizer, fake, self.losses, real)
 
     def _try_out(self) -> None:
         with runtime.RandomStream(0):
@@ -333,6 +356,10 @@ class Game:
         kept = checkpoints.below("snapshots", tensors)
         self.snapshots = {int(turn): kept[turn].to(runtime.device()) for turn in sorted(kept, key=int)}
         self.turns, self.seconds = turns, seconds
+
+
+def _name(function: Callable) -> str:
+    return getattr(function, "__name__", type(function).__name__)
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], rate: float) -> None:

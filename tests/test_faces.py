@@ -17,7 +17,7 @@ import torch
 from gan_lessons import bundle, data, runtime
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = ("faces/faces.npz", "faces/attributes.csv")
+FILES = ("faces/faces.npz", "faces/faces_128.npz", "faces/attributes.csv")
 VALUES = {
     "hair_length": {"bald", "short", "medium", "long", "tied up"},
     "eyes": {"open", "closed", "wink", "hidden"},
@@ -59,11 +59,12 @@ def nearest(pixels, name):
     return numpy.array(names)[numpy.abs(pixels[:, None] - table).sum(2).argmin(1)]
 
 
-def test_there_are_ten_thousand_at_both_sizes(faces):
+def test_there_are_ten_thousand_at_each_size(faces):
     assert len(faces) == 10_000 and faces.pixels.shape == (10_000, 3, 64, 64)
     assert faces.pixels.dtype == torch.uint8 and faces.pixels.device.type == runtime.device().type
     assert faces.pixels.min() < 20 and faces.pixels.max() > 250
     assert all_faces(32).pixels.shape == (10_000, 3, 32, 32)
+    assert data.faces("test", 128).pixels.shape == (1000, 3, 128, 128)
     assert len(data.faces()) == 9000 and len(data.faces("test")) == 1000
     with pytest.raises(ValueError, match="no split 'all': choose 'train' or 'test'"):
         data.faces("all")
@@ -82,9 +83,35 @@ def test_32_is_the_mean_of_64(faces):
     assert small.attributes == large.attributes
 
 
-def test_halving_rounds_and_keeps_corners_apart():
-    pixels = numpy.array([[0, 1, 255, 255], [0, 1, 255, 254], [10, 10, 0, 0], [20, 20, 0, 1]], numpy.uint8)
-    assert data._halved(pixels[None, None]).tolist() == [[[[1, 255], [15, 0]]]]
+def test_64_is_the_mean_of_128(faces):
+    """But for what the palettes of two packings, and the edges of two drawings, differ by."""
+    large = data.faces("test", 128)
+    means = torch.nn.functional.avg_pool2d(large.pixels.double(), 2)
+    difference = (means - faces.pixels[9000:]).abs()
+    assert difference.mean() < 1 and (difference > 32).double().mean() < 1e-4
+    assert large.attributes == {name: values[9000:] for name, values in faces.attributes.items()}
+
+
+@pytest.mark.parametrize("block", [1, 2, 4])
+def test_means_are_those_that_torch_takes_rounded(block):
+    pixels = numpy.random.default_rng(0).integers(0, 256, (2, 3, 8, 8), numpy.uint8)
+    wanted = torch.nn.functional.avg_pool2d(torch.from_numpy(pixels).double(), block)
+    assert numpy.array_equal(data._means(pixels, block), (wanted + 0.5).floor().numpy())
+
+
+def test_means_of_the_lightest_pixels_do_not_overflow():
+    assert (data._means(numpy.full((1, 8, 8), 255, numpy.uint8), 4) == 255).all()
+
+
+def test_palettes_become_pixels_at_the_size_asked_for():
+    palettes = numpy.array([[[0, 10, 20], [100, 110, 120]]], numpy.uint8)
+    indices = numpy.array([[[0, 1, 1, 1], [1, 1, 1, 1], [0, 0, 1, 0], [0, 0, 1, 1]]], numpy.uint8)
+    assert data._from_palettes(palettes, indices, 4)[0, :, 0].tolist() == [
+        [0, 100, 100, 100],
+        [10, 110, 110, 110],
+        [20, 120, 120, 120],
+    ]
+    assert data._from_palettes(palettes, indices, 2)[0, 0].tolist() == [[75, 100], [0, 75]]
 
 
 def test_every_face_has_every_attribute_and_the_words_are_known(faces):
@@ -182,14 +209,16 @@ def test_draws_real_faces(faces):
 
 
 def test_files_are_small_and_carry_no_date():
-    assert sum(path.stat().st_size for path in (bundle.FOLDER / "faces").iterdir()) < 13e6
-    with zipfile.ZipFile(bundle.FOLDER / FILES[0]) as archive:
-        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    for name, most in zip(FILES, (10e6, 20e6, 1e6)):
+        assert (bundle.FOLDER / name).stat().st_size < most
+    for name in FILES[:2]:
+        with zipfile.ZipFile(bundle.FOLDER / name) as archive:
+            assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
-@pytest.mark.parametrize("size", [28, 128, "64", None])
+@pytest.mark.parametrize("size", [28, 256, "64", None])
 def test_another_size_is_refused_with_the_way_out(size):
-    with pytest.raises(ValueError, match=rf"no faces of size {size!r}: choose 64 or 32; .*interpolate"):
+    with pytest.raises(ValueError, match=rf"no faces of size {size!r}: choose 128, 64 or 32; .*interpolate"):
         data.faces(size=size)
 
 
@@ -216,14 +245,15 @@ def own_bundle(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", FILES)
 def test_missing_and_damaged_files_are_named_with_the_way_out(own_bundle, name):
+    size = 128 if "128" in name else 64
     content = bytearray((own_bundle / name).read_bytes())
     content[len(content) // 2] ^= 1
     (own_bundle / name).write_bytes(content)
     with pytest.raises(ValueError, match=rf"{name} is damaged .* `git checkout -- data/{name}`"):
-        data.faces()
+        data.faces(size=size)
     (own_bundle / name).unlink()
     with pytest.raises(FileNotFoundError, match=rf"{name} is missing. Restore it with `git checkout -- data/{name}`"):
-        data.faces()
+        data.faces(size=size)
 
 
 @pytest.mark.slow
@@ -238,12 +268,12 @@ def test_drawn_anew_they_are_the_same_to_the_byte_and_those_bundled(faces, tmp_p
     for into in ("once", "again"):
         command = [sys.executable, ROOT / "tools/pack_faces.py", "--offline", "--count", "150", "--into", tmp_path / into]
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    for name in ("faces.npz", "attributes.csv"):
+    for name in ("faces_128.npz", "attributes.csv"):
         assert (tmp_path / "once" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
     with open(tmp_path / "once/attributes.csv", newline="") as file:
         for i, row in enumerate(csv.DictReader(file)):
             assert row == {name: values[i] for name, values in faces.attributes.items()}
-    with numpy.load(tmp_path / "once/faces.npz") as packed:
-        drawn = data._from_palettes(packed["palettes"], packed["indices"])
+    with numpy.load(tmp_path / "once/faces_128.npz") as packed:
+        drawn = data._from_palettes(packed["palettes"], packed["indices"], 128)
     # Another machine may round the edges of a shape otherwise.
-    assert numpy.abs(drawn - faces.pixels[:150].cpu().numpy().astype(int)).mean() < 0.5
+    assert numpy.abs(drawn - data.faces(size=128).pixels[:150].cpu().numpy().astype(int)).mean() < 0.5

@@ -226,3 +226,85 @@ def test_with_sixteen_bits_a_game_goes_nearly_the_same_way():
             pass
         games.append(torch.tensor(game.history))
     assert torch.allclose(*games, atol=0.1) and not torch.equal(*games)
+
+
+# ---------------------------------------------------------------------------------------- networks of today
+
+
+@pytest.mark.parametrize("size", [16, 32, 64, 128])
+def test_networks_of_today_at_each_size(size):
+    generator, discriminator = models.StyleGenerator(7, size, width=8), models.ResidualDiscriminator(size, width=8)
+    images = generator(3 * torch.randn(2, 7))
+    assert images.shape == (2, 3, size, size) and images.min() >= -1 and images.max() <= 1
+    assert discriminator(images).shape == (2,)
+
+
+@pytest.mark.parametrize("network", [models.StyleGenerator, models.ResidualDiscriminator])
+@pytest.mark.parametrize("size", [8, 48, 100])
+def test_other_sizes_are_refused(network, size):
+    with pytest.raises(ValueError, match=f"16×16, 32×32, 64×64, …, not {size}×{size}"):
+        network(size=size)
+
+
+def test_resize_convolution_is_torchs_resizing_then_its_convolution():
+    layer, images = models.ResizeConvolution(5, 7).double(), torch.randn(2, 5, 6, 4).double()
+    wanted = nn.functional.conv2d(nn.functional.interpolate(images, scale_factor=2), layer.weight, layer.bias, padding=1)
+    torch.testing.assert_close(layer(images), wanted)
+
+
+def test_a_grown_generator_draws_the_same_faces_only_larger():
+    small, large = models.StyleGenerator(7, 32, 8), models.StyleGenerator(7, 64, 8)
+    z = torch.randn(50, 7)
+    small(z)  # BatchNorm counts
+    models.take_over(large, small)
+    small, large = small.eval(), large.eval()
+    assert torch.equal(small.styles(z)[:, 0], large.styles(z)[:, 0])
+    # Neighbouring votes are mixed before the choice, not after it: at the edge of two colours the two may differ.
+    difference = (nn.functional.avg_pool2d(large(z), 2) - small(z)).abs()
+    assert difference.mean() < 0.2 * small(z).std()
+    palettes = [nn.functional.linear(network.styles(z)[:, -1], network.palette.weight) for network in (small, large)]
+    assert torch.equal(*palettes)
+
+
+def test_a_grown_discriminator_says_the_same_of_the_means_until_it_learns():
+    small, large = models.ResidualDiscriminator(16, 8), models.ResidualDiscriminator(32, 8)
+    models.take_over(large, small)
+    images = torch.randn(5, 3, 32, 32)
+    torch.testing.assert_close(large(images), small(nn.functional.avg_pool2d(images, 2)))
+    large(images).sum().backward()
+    assert all(parameter.grad.abs().max() > 0 for parameter in large.levels[0].parameters())
+
+
+def test_networks_grow_by_one_level_at_a_time():
+    with pytest.raises(ValueError, match="of 4 levels takes over one of 3, not of 2"):
+        models.take_over(models.StyleGenerator(size=128), models.StyleGenerator(size=32))
+
+
+def test_each_image_has_no_more_colours_than_its_palette_spans():
+    """Every pixel is a mixture of two colours: all lie on the line between them."""
+    pixels = models.StyleGenerator(7, 16, 8, colours=2)(torch.randn(3, 7)).double().flatten(2)
+    spread = torch.linalg.svdvals(pixels - pixels.mean(2, keepdim=True))
+    assert (spread[:, 0] > 1e-2).all() and (spread[:, 1:] < 1e-4).all()
+
+
+def test_white_stays_white_with_sixteen_bits():
+    """Shares of a colour that are rounded need not add up to 1, but the sum is rounded as well."""
+    generator = models.StyleGenerator(7, 16, 8)
+    nn.init.constant_(generator.palette.bias, 20)
+    images = models.Bfloat16(generator)(torch.randn(50, 7))
+    assert images.dtype == torch.float32 and 0.98 < images.min() <= images.max() <= 1
+
+
+def test_styles_of_two_faces_can_be_mixed_by_level():
+    generator = models.StyleGenerator(7, 32, 8).eval()
+    one, other = generator.styles(torch.randn(2, 1, 7)[0]), generator.styles(torch.randn(1, 7))
+    assert torch.equal(generator.draw(one), generator.draw(one.clone()))
+    mixed = torch.cat([one[:, :-1], other[:, -1:]], dim=1)
+    assert not torch.equal(generator.draw(mixed), generator.draw(one)) and not torch.equal(
+        generator.draw(mixed), generator.draw(other)
+    )
+
+
+def test_an_untrained_discriminator_keeps_the_scale_of_its_images():
+    logits = torch.stack([models.ResidualDiscriminator(64)(torch.randn(20, 3, 64, 64)) for _ in range(5)])
+    assert 0.2 < logits.std() < 5

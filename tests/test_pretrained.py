@@ -2,6 +2,10 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy
@@ -9,7 +13,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from gan_lessons import bundle, classifiers, data, metrics, models, pretrained, runtime
+from gan_lessons import bundle, classifiers, data, losses, metrics, models, pretrained, runtime
 from tools import pretrain_faces
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,7 +25,7 @@ def faces_from(generator, n, seed=0):
 
 def test_milestones_are_those_of_the_tool_as_far_as_the_run_went():
     kept = pretrained.face_milestones()
-    assert len(kept) >= 6 and kept == list(pretrain_faces.MILESTONES)[: len(kept)]
+    assert len(kept) >= 6 and kept == list(pretrain_faces.RUNS["dcgan"].milestones)[: len(kept)]
     for turns in kept:
         card = pretrained.milestone_card(turns)
         assert card["turns"] == turns and card["command"] == "tools/pretrain_faces.py"
@@ -94,33 +98,129 @@ def test_a_missing_or_damaged_milestone_is_named_with_the_way_out(tmp_path, monk
         pretrained.face_discriminator()
 
 
+def small_run(tmp_path, run, **changes):
+    """A run of the tool, with milestones that are soon reached, in folders of its own."""
+    return replace(pretrain_faces.RUNS[run], **{"into": tmp_path / "data", "runs": tmp_path / "runs", **changes})
+
+
+def small_networks(size):
+    return models.StyleGenerator(100, size, width=4), models.ResidualDiscriminator(size, width=4)
+
+
 @pytest.fixture
-def tool(tmp_path, monkeypatch):
-    """The tool, with milestones that are soon reached, in a folder of its own."""
-    for name, value in {"MILESTONES": (0, 2, 4), "FOLDER": tmp_path / "data", "RUN": tmp_path / "run"}.items():
-        monkeypatch.setattr(pretrain_faces, name, value)
-    return pretrain_faces
+def one_thread():
+    """Sums in another order are other sums."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(tool, tmp_path):
-    faces, threads = data.faces(), torch.get_num_threads()
-    torch.set_num_threads(1)  # sums in another order are other sums
-    try:
-        for until in (3, 4):
-            game = tool.new_game()
-            tool.play(game, faces, until, tool.resume(game))
-        last = safetensors.torch.load_file(tmp_path / "data/4.safetensors")
-        card = json.loads((tmp_path / "data/4.json").read_text(encoding="utf-8"))
-        tool.RUN = tmp_path / "another"
-        game = tool.new_game()
-        assert tool.resume(game) == 0
-        tool.play(game, faces, 4, 0.0)
-    finally:
-        torch.set_num_threads(threads)
-    again = safetensors.torch.load_file(tmp_path / "data/4.safetensors")
-    assert all(torch.equal(last[name], again[name]) for name in again)
+@pytest.mark.parametrize(
+    ("run", "changes"),
+    [
+        ("dcgan", {"stages": {64: 4}}),
+        # It grows after the second turn, is interrupted after the third, and its penalty comes at every turn.
+        (
+            "modern",
+            {
+                "stages": {32: 2, 64: 2},
+                "networks": small_networks,
+                "settings": lambda size: {"losses": losses.relativistic, "penalty": losses.Penalty(losses.r1_r2, size / 64)},
+            },
+        ),
+    ],
+)
+def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(run, changes, tmp_path, one_thread):
+    broken = small_run(tmp_path / "broken", run, milestones=(0, 4), **changes)
+    whole = small_run(tmp_path / "whole", run, milestones=(0, 4), **changes)
+    for until in (3, 4):
+        pretrain_faces.play(broken, until)
+    pretrain_faces.play(whole)
+    for name in ("4.safetensors", "discriminator.safetensors"):
+        last, again = (safetensors.torch.load_file(it.folder / name) for it in (broken, whole))
+        assert last.keys() == again.keys() and all(torch.equal(last[key], again[key]) for key in again)
+    card = json.loads((whole.folder / "4.json").read_text(encoding="utf-8"))
     assert card["turns"] == 4 and set(card["scores"]) == {"frechet", "kernel", "precision", "recall"}
-    assert sorted(path.name for path in (tmp_path / "data").glob("*.safetensors")) == [
-        "0.safetensors", "2.safetensors", "4.safetensors", "discriminator.safetensors",
+    assert sorted(path.name for path in whole.folder.glob("*.safetensors")) == [
+        "0.safetensors", "4.safetensors", "discriminator.safetensors",
     ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_stage_begins_with_what_the_one_before_has_learned(tmp_path, one_thread):
+    run = small_run(tmp_path, "modern", stages={32: 2, 64: 1}, milestones=(), networks=small_networks)
+    large = pretrain_faces.play(run, until=2)
+    small = pretrain_faces.play(replace(run, stages={32: 2}))
+    assert (small.turns, large.turns) == (2, 0)
+    z, images = torch.randn(20, 100), torch.randn(5, 3, 64, 64)
+    for name in ("generator", "average"):
+        ours, theirs = (pretrain_faces.inner(game)[name].eval()(z) for game in (large, small))
+        assert (torch.nn.functional.avg_pool2d(ours, 2) - theirs).abs().mean() < 0.1
+    ours, theirs = (pretrain_faces.inner(game)["discriminator"] for game in (large, small))
+    torch.testing.assert_close(ours(images), theirs(torch.nn.functional.avg_pool2d(images, 2)))
+
+
+WORKER = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import safetensors.torch
+import torch
+
+from gan_lessons import data, losses
+from tests.test_pretrained import small_networks, small_run
+from tools import pretrain_faces as tool
+
+torch.set_num_threads(1)
+torch.distributed.init_process_group("gloo")
+draw, seen = data.Faces.draw, []
+data.Faces.draw = lambda self, n: seen.append(draw(self, n)) or seen[-1]
+tool.SAVE_EVERY = 2
+penalty = losses.Penalty(losses.r1_r2, 1.0, 2)
+settings = {"losses": losses.relativistic, "penalty": penalty}
+folder = Path(sys.argv[1])
+game = tool.play(
+    small_run(folder, "modern", stages={32: 6}, milestones=(), networks=small_networks, batch_size=8, settings=lambda size: settings),
+    int(sys.argv[2]),
+)
+parts = [part.detach().flatten() for network in tool.inner(game).values() for part in network.parameters()]
+vector = torch.nn.Parameter(torch.zeros(3))
+optimizer = torch.optim.SGD([vector], 1.0)
+vector.grad = torch.arange(3.0) + tool.rank()
+tool.average_gradients(optimizer)
+found = {"weights": torch.cat(parts), "seen": torch.cat(seen), "mean": vector.grad}
+safetensors.torch.save_file(found, folder / f"{tool.rank()}.safetensors")
+torch.distributed.destroy_process_group()
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_see_different_batches_hold_equal_weights_and_go_on(tmp_path):
+    (tmp_path / "worker.py").write_text(WORKER)
+
+    def play(folder, until):
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", tmp_path / "worker.py"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        subprocess.run([*command, tmp_path / folder, str(until)], cwd=ROOT, env=environment, check=True, timeout=300)
+        return [safetensors.torch.load_file(tmp_path / folder / f"{rank}.safetensors") for rank in (0, 1)]
+
+    first, second = play("whole", 6)
+    assert first["seen"].shape == second["seen"].shape == (24, 3, 32, 32)
+    batches = [batch.numpy().tobytes() for process in (first, second) for batch in process["seen"].split(4)]
+    assert len(set(batches)) == 12  # no process sees one again, either
+    assert torch.equal(first["weights"], second["weights"])
+    assert first["mean"].tolist() == second["mean"].tolist() == [0.5, 1.5, 2.5]
+    play("broken", 4)
+    for whole, resumed in zip((first, second), play("broken", 6)):
+        assert torch.equal(resumed["seen"], whole["seen"][16:]) and torch.equal(resumed["weights"], whole["weights"])
+
+
+def test_what_is_not_at_64_is_brought_there():
+    images = torch.randn(2, 3, 128, 128)
+    torch.testing.assert_close(pretrain_faces.at_64(images), torch.nn.functional.interpolate(images, size=64, mode="area"))
+    assert (
+        pretrain_faces.at_64(images[..., :64, :64]).shape == pretrain_faces.at_64(images[..., :32, :32]).shape == (2, 3, 64, 64)
+    )

@@ -125,7 +125,80 @@ def test_frozen_keeps_what_was_frozen_before(small_game_networks):
     assert first.requires_grad is False
 
 
+def test_relative_losses_show_the_generator_both_batches(small_game_networks):
+    generator, discriminator = small_game_networks
+    real, fake = draw(8), generator(torch.randn(8, 3))
+    wanted = torch.nn.functional.softplus(discriminator(real) - discriminator(fake)).mean().item()
+    before_g, before_d = snapshot(generator), snapshot(discriminator)
+    optimizer = torch.optim.SGD(generator.parameters(), 0.1)
+    assert training.update_generator(discriminator, optimizer, fake, losses.relativistic, real) == pytest.approx(wanted)
+    assert all(changed(generator, before_g)) and not any(changed(discriminator, before_d))
+
+
+def test_the_penalty_moves_a_linear_discriminator_by_the_closed_form():
+    """D(x) = w·x: R1 and R2 together have the slope 2w, so plain descent shrinks w by the factor 1 - 2 · rate · weight · every."""
+    discriminator = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 1), torch.nn.Flatten(0))
+    before, bias = (parameter.detach().clone() for parameter in discriminator.parameters())
+    optimizer = torch.optim.SGD(discriminator.parameters(), 0.01)
+    penalty = losses.Penalty(losses.r1_r2, weight=0.5, every=4)
+    value = training.update_penalty(discriminator, optimizer, draw(8), draw(8), penalty)
+    assert value == pytest.approx(before.square().sum().item())
+    torch.testing.assert_close(discriminator[1].weight.detach(), before * (1 - 2 * 0.01 * 0.5 * 4))
+    assert torch.equal(discriminator[1].bias, bias)
+
+
+def test_the_penalty_leaves_the_generator_alone_whatever_it_measures(small_game_networks):
+    generator, discriminator = small_game_networks
+    optimizer = torch.optim.SGD(discriminator.parameters(), 0.1)
+    penalty = losses.Penalty(lambda discriminator, real, fake: discriminator(fake).square().mean(), 1.0)
+    training.update_penalty(discriminator, optimizer, draw(8), generator(torch.randn(8, 3)), penalty)
+    assert all(parameter.grad is None for parameter in generator.parameters())
+    assert all(parameter.grad is not None for parameter in discriminator.parameters())
+
+
+def test_a_penalty_that_is_not_finite_moves_nothing(small_game_networks):
+    _, discriminator = small_game_networks
+    optimizer = torch.optim.SGD(discriminator.parameters(), 0.1)
+    before = snapshot(discriminator)
+    penalty = losses.Penalty(lambda discriminator, real, fake: discriminator(real).sum() * torch.nan, 1.0)
+    with pytest.raises(Diverged, match="The discriminator's penalty became nan"):
+        training.update_penalty(discriminator, optimizer, draw(8), draw(8), penalty)
+    assert not any(changed(discriminator, before))
+
+
 # ------------------------------------------------------------------------------------------- the loop
+
+
+def test_the_penalty_comes_at_every_so_manyth_turn_and_is_part_of_the_game(tmp_path):
+    seen = []
+
+    def slopes(discriminator, real, fake):
+        seen.append(game.turns)
+        return losses.r1(discriminator, real, fake)
+
+    game = small_game(losses=losses.relativistic, penalty=losses.Penalty(slopes, 1.0, every=3))
+    play(game, 7)
+    assert seen == [0, 3, 6]
+    game.save(tmp_path / "game.safetensors")
+    with pytest.raises(CheckpointError, match=r"penalty is \['slopes', 1.0, 3\] in the file and None here"):
+        small_game(losses=losses.relativistic).load(tmp_path / "game.safetensors")
+    other = small_game(losses=losses.relativistic, penalty=losses.Penalty(slopes, 1.0, every=3))
+    other.load(tmp_path / "game.safetensors")
+    assert_same(play(other, 10), play(game, 10))
+
+
+@pytest.mark.parametrize(
+    ("penalty", "error", "says"),
+    [
+        (losses.r1, TypeError, "penalty is of type function; pass one such as losses.Penalty"),
+        (losses.Penalty(losses.r1, 0.0), ValueError, "penalty's weight is 0.0; it is above 0"),
+        (losses.Penalty(losses.r1, 1.0, 0), ValueError, "comes every 0 turns; that is a whole number from 1 up"),
+        (losses.Penalty(losses.r1, 1.0, 2.5), ValueError, "comes every 2.5 turns"),
+    ],
+)
+def test_a_penalty_that_cannot_be_is_refused(penalty, error, says):
+    with pytest.raises(error, match=says):
+        small_game(penalty=penalty)
 
 
 def test_turns_are_counted_and_recorded():

@@ -1,4 +1,4 @@
-// Render the cartoon faces: pixels.raw (uint8, N×64×64×3) and attributes.csv (a line a face, after the heading).
+// Render the cartoon faces: pixels.raw (uint8, N×128×128×3) and attributes.csv (a line a face, after the heading).
 //
 // usage: node make_faces.mjs [--count 10000] [--seed 1] [--into FOLDER]
 //
@@ -15,7 +15,7 @@ import { lorelei } from '@dicebear/collection';
 import { createAvatar } from '@dicebear/core';
 import { Resvg } from '@resvg/resvg-js';
 
-const SIZE = 64;
+const SIZE = 128;
 const SUPERSAMPLING = 2; // rendered at twice the size, then averaged: soft edges
 const CROP = '130 75 770 770'; // of the 980×980 drawing: the head and nothing below it
 const SPREAD = { hair: 10, skin: 7, background: 5 }; // no two faces have quite the same colours

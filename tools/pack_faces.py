@@ -1,10 +1,10 @@
-"""Make the cartoon faces: data/faces/faces.npz and attributes.csv, drawn by tools/make_faces.mjs.
+"""Make the cartoon faces: data/faces/faces_128.npz and attributes.csv, drawn by tools/make_faces.mjs.
 
 Needs node and npm, which install the pinned drawing packages into a temporary folder; --offline takes them from npm's
-own cache or fails. Half a minute for the bundled ten thousand. Run tools/checksums.py afterwards.
+own cache or fails. Three minutes on one core for the bundled ten thousand. Run tools/checksums.py afterwards.
 
-faces.npz holds, for each face, the 64 colours it is reduced to (`palettes`, uint8 N×64×3) and which of them each pixel
-has (`indices`, uint8 N×64×64): packed, half the size of the packed pixels.
+faces_128.npz holds, for each face, the 56 colours it is reduced to (`palettes`, uint8 N×56×3) and which of them each
+pixel has (`indices`, uint8 N×128×128): packed, half the size of the packed pixels.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from gan_lessons.runtime import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("@dicebear/core@9.4.3", "@dicebear/collection@9.4.3", "@resvg/resvg-js@2.6.2")
-SIZE, COLOURS, FLAT = 64, 64, 4
+SIZE, COLOURS, FLAT = 128, 56, 4
 
 
 def program(name: str) -> str:
@@ -32,7 +32,7 @@ def program(name: str) -> str:
 
 
 def render(count: int, seed: int, offline: bool) -> tuple[numpy.ndarray, bytes]:
-    """The faces, uint8 N×64×64×3, and the CSV file of their attributes."""
+    """The faces, uint8 N×128×128×3, and the CSV file of their attributes."""
     node, npm = program("node"), program("npm")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -48,7 +48,7 @@ def render(count: int, seed: int, offline: bool) -> tuple[numpy.ndarray, bytes]:
 
 
 def with_palette(face: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """A face, 64×64×3, as its palette, 64×3 (the commonest colour first), and indices into it, 64×64."""
+    """A face, 128×128×3, as its palette, 56×3 (the commonest colour first), and indices into it, 128×128."""
     colours, place, counts = numpy.unique(face.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True)
     # Skin, hair, background and outline are kept exactly: otherwise pale skin and a peach background become one.
     flat = colours[numpy.argsort(-counts, kind="stable")[:FLAT]]
@@ -91,7 +91,7 @@ def main() -> None:
     restored = palettes[numpy.arange(len(faces))[:, None, None], indices]
     error = numpy.mean([numpy.square(a - b.astype(float)).mean() for a, b in zip(faces, restored)])
     content = npz(palettes=palettes, indices=indices)
-    write_whole(options.into / "faces.npz", content)
+    write_whole(options.into / "faces_128.npz", content)
     write_whole(options.into / "attributes.csv", attributes)
     decibels = 10 * numpy.log10(255**2 / error)
     print(f"{len(faces)} faces, {len(content) / 1e6:.1f} MB, {decibels:.1f} dB from what was drawn; now run tools/checksums.py")
