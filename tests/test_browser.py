@@ -140,8 +140,8 @@ def test_a_folded_cell_is_opened_and_closed_and_both_are_kept(page, lab, folder)
 def test_lesson_02_slider_follows_the_arrow_keys(page, lab):
     open_lesson(page, lab, "02_minimax_objective.ipynb")
     run_all_cells(page)
-    panel = page.locator(".jp-OutputArea .widget-vbox")
-    slider, picture, caption = panel.get_by_role("slider"), panel.locator("img"), panel.locator(".widget-html")
+    panel = page.locator(".jp-OutputArea .gan-lessons-panel").filter(has=page.get_by_role("slider"))
+    slider, picture, caption = panel.get_by_role("slider"), panel.locator("img"), panel.locator(".widget-html").last
     picture.wait_for(timeout=240_000)
     wait_until_run(page)
     picture.scroll_into_view_if_needed()
