@@ -57,12 +57,13 @@ PICTURE_INSTEAD = (
 WORDS_INSTEAD = 'content: "{words}"; font-size: 15px; white-space: pre-wrap'
 
 # The handles of ipywidgets' sliders have no name that a screen reader could say, and no trait that would give them one.
-# It looks on, since panels come and grow; one observer is enough for a page. No line end, as above.
+# It looks on, since panels come and grow, a slider at times before its label; one observer is enough for a page.
+# No line end, as above.
 HANDLES_NAMED = (
     "<script>if (!window.ganLessonsNames) {"
     "const name = () => document.querySelectorAll('.gan-lessons-panel .widget-slider').forEach(slider => "
     "slider.querySelectorAll('[role=slider]').forEach(handle => "
-    "handle.setAttribute('aria-label', slider.querySelector('.widget-label').textContent))); "
+    "handle.setAttribute('aria-label', slider.querySelector('.widget-label')?.textContent ?? ''))); "
     "window.ganLessonsNames = new MutationObserver(name); "
     "window.ganLessonsNames.observe(document.body, {childList: true, subtree: true}); name()}</script>"
 )
