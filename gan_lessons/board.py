@@ -59,7 +59,8 @@ def watch(
     the weight average makes of the first 32 of z, N×latent_size, by default 200 from the standard normal distribution.
     A classifier, such as `classifiers.read_digits`, counts the classes among the images of all of z.
     What `diagnosis.diagnose` finds in the curves and the classes stands below the picture, in words.
-    Outside a notebook the board is a progress bar, with the words at its end. The game's numbers are the same with a board and without.
+    Outside a notebook the board is a progress bar, with the words below it at the end. The game's numbers are the same with a
+    board and without.
 
     Raises Stopped, a KeyboardInterrupt, after an interrupt: the game keeps everything so far, and plays on when it is
     watched again. Raises what `game.play` raises, besides.

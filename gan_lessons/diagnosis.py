@@ -1,98 +1,142 @@
-"""What a history shows, in words: few rules, each of which names what it sees and what to look at next, never one sure cause.
+"""What a history shows, in words: a few rules, each of which names what it sees and what to look at next, never one sure cause.
 
-The rules read means over a hundred turns, and speak only where the hundred turns before them looked the same: single turns
-of a healthy game swing widely, and words that come and go help nobody.
+Single turns of a healthy game swing widely, and words that come and go help nobody. So the rules read means over a hundred
+turns, and hold only where the hundred turns before them look the same.
 
-Where the numbers come from. tools/record_healthy_runs.py has played the lessons' own games with five seeds each: 03's bump
-and its ring, 04's digits, 07's and 08's convolutional games, and 08's pretrained networks. Each limit lies between the most
-extreme mean that any of them showed, named beside it, and what lesson 05's failures show, with other seeds and another ring
-(tests/test_diagnosis.py holds both). Another recipe may well lie outside and be healthy: a finding says where to look.
+Where the limits come from. tools/record_tested_runs.py has played the lessons' own games, five seeds of each: 03's bump and
+its ring, 04's digits, 07's and 08's convolutional games, and 08's pretrained networks, played on. Each limit lies between the
+most extreme value that any of these showed after its first turns and what lesson 05's failures show, which
+it has played with other seeds, on another ring and on digits; both values stand beside it. Another recipe
+may well lie outside and be healthy: a finding says where to look, and not what is wrong.
 """
 
 import math
-from collections.abc import Callable
-from statistics import fmean, pstdev
+from collections.abc import Iterator
 from typing import NamedTuple
+
+import numpy
 
 from gan_lessons.history import History, Record
 
-WINDOW = 100  # turns
-REFERENCE = 100  # the turn that G's gradient is compared with: the first at which the players have found to each other
+NEAR, LONG = 100, 500  # turns
+YOUNG = 100  # turns, in which the players find to each other
 LOG_2, LOG_4 = math.log(2), math.log(4)
 
 
 class Finding(NamedTuple):
-    """What has been seen, what to look at next, and the heading in lesson 05 that treats it."""
+    """What has been seen, what to look at next, and the headings in lesson 05 that treat what looks like this."""
 
     sees: str
     look: str
-    heading: str
+    headings: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.sees}. {self.look} Lesson 05: {self.heading}."
+        sections = ", or ".join(f"“{heading}”" for heading in self.headings)
+        return f"{self.sees}. {self.look} Lesson 05: {sections}."
 
 
 class Means(NamedTuple):
-    """The means of a hundred turns, and how far D's beliefs swing: the standard deviation of their means over twenty turns."""
+    """The means of some turns."""
 
     real_p: float
     fake_p: float
     generator_loss: float
     discriminator_loss: float
+
+    @property
+    def gap(self) -> float:
+        """By how much D is ahead."""
+        return self.real_p - self.fake_p
+
+    @property
+    def saturating(self) -> bool:
+        """Whether G's loss is log(1 - D(G(z))), never above 0, and not -log D(G(z)), never below."""
+        return self.generator_loss <= 0
+
+
+class Seen(NamedTuple):
+    """What the rules read: means of the last hundred turns, of the hundred before and of up to five hundred; the swings of
+    D(x), D(G(z)) and their difference; and G's gradient, compared with that of turn 100, in words."""
+
+    now: Means
+    before: Means
+    long: Means
     real_swing: float
     fake_swing: float
+    gap_swing: float
+    gradient: str
 
-
-class Rule(NamedTuple):
-    """Whether it holds in a hundred turns, and what is then said."""
-
-    holds: Callable[[Means], bool]
-    sees: Callable[[Means], str]
-    look: str
-    heading: str
+    @property
+    def both(self) -> tuple[Means, Means]:
+        """A rule holds in both."""
+        return self.now, self.before
 
 
 def diagnose(history: History, classes: float | None = None, of: int = 10) -> list[Finding]:
     """What a history shows that is worth a look, of a finished run or of one that is played; nothing where all is well.
 
-    `history` may leave turns out, as the recorded runs do, but no more than nine of ten. `classes` is the effective number
-    of classes among samples of the end, where the caller has counted them, of so many. The rules are those of cross-entropy,
-    lesson 04's loss of D: of other losses nothing is said but the number of classes. Raises ValueError for classes that
-    cannot be.
+    From turn 200 on; the history may leave turns out, as the recorded runs do, but no more than nine of ten. `classes` is the
+    effective number of classes among samples of its end, of so many, where the caller has counted them. The rules are those
+    of lesson 04's loss of D, the cross-entropy: of other losses nothing is said but the number of classes. Raises ValueError
+    for a number of classes that cannot be.
     """
     if classes is not None and not 1 <= classes <= of:
         raise ValueError(f"classes is {classes:g} of {of}; it lies from 1 to {of}, as metrics.effective_classes counts.")
-    if not history:
-        return []
-    end = history[-1].turn
-    now, before = _means(history, end), _means(history, end - WINDOW)
-    found = []
-    if now and before and _cross_entropy(now):
-        found = [
-            Finding(rule.sees(now) + (_shrunk(history) if rule.heading == STRONG else ""), rule.look, rule.heading)
-            for rule in RULES
-            if rule.holds(now) and rule.holds(before)
-        ]
-    return found
+    return [*_curves(history), *(_few_classes(history, classes, of) if classes is not None else ())]
 
 
-def _means(history: History, end: int) -> Means | None:
-    """What the hundred turns up to `end` show; None where they are not all there."""
-    rows = [record for record in history[-2 * WINDOW :] if end - WINDOW < record.turn <= end]
-    if end < WINDOW or len(rows) < WINDOW // 10:
+def _curves(history: History) -> Iterator[Finding]:
+    """What the first of the rules that holds has found: they stand from the special to the general."""
+    seen = _read(history)
+    if seen and _cross_entropy(seen.now):
+        yield from list(filter(None, (rule(seen) for rule in RULES)))[:1]
+
+
+def _few_classes(history: History, classes: float, of: int) -> Iterator[Finding]:
+    """Less than a third: of ten, healthy games showed 4.6 or more from turn 500 on, and fewer before, when all is a smudge."""
+    if history and history[-1].turn >= 500 and classes < of / 3:
+        look = "Look at a batch of samples: one picture for every z, or a few kinds of them?"
+        yield Finding(f"Only {classes:.1f} of {of} classes are drawn", look, (COLLAPSE, ONE_PICTURE, MISSING))
+
+
+# ---------------------------------------------------------------------------------------- what the rules read
+
+
+def _read(history: History) -> Seen | None:
+    """None where there are fewer than two hundred turns, or fewer than twenty rows of them."""
+    rows = numpy.array(history[-LONG:], dtype=float).reshape(-1, len(Record._fields))
+    end = rows[-1, 0] if len(rows) else 0
+    ages = end - rows[:, 0]
+    near = ages < 2 * NEAR
+    if end < 2 * NEAR or near.sum() < 20:
         return None
-    groups: dict[int, list[Record]] = {}
-    for record in rows:
-        groups.setdefault((end - record.turn) // 20, []).append(record)
-    real, fake = ([fmean(record[column] for record in group) for group in groups.values()] for column in (1, 2))
-    columns = list(zip(*rows))[1:5]
-    return Means(*map(fmean, columns), pstdev(real), pstdev(fake))
+    means = (Means(*rows[chosen, 1:5].mean(axis=0)) for chosen in (ages < NEAR, near & (ages >= NEAR), rows[:, 0] > YOUNG))
+    beliefs = rows[near, 1:3]
+    swings = _swings(numpy.column_stack([beliefs, beliefs @ [1, -1]])) if end >= YOUNG + 2 * NEAR else (0.0, 0.0, 0.0)
+    return Seen(*means, *swings, _shrunk(history))
+
+
+def _swings(columns: numpy.ndarray) -> numpy.ndarray:
+    """The standard deviation of each column's means over a tenth of it, around their straight line: no drift is a swing."""
+    means = numpy.stack([part.mean(axis=0) for part in numpy.array_split(columns, 10)])
+    places = numpy.arange(len(means))
+    lines = numpy.outer(places, (fit := numpy.polyfit(places, means, 1))[0]) + fit[1]
+    return (means - lines).std(axis=0)
+
+
+def _shrunk(history: History) -> str:
+    """How G's gradient compares with what it was around turn 100, where both are known and differ by a factor of 3."""
+    early = numpy.mean([record.generator_gradient for record in history[:150] if 50 < record.turn <= 150])
+    late = numpy.mean([record.generator_gradient for record in history[-NEAR:] if record.turn > history[-1].turn - NEAR])
+    if not (0 < early < math.inf and 0 < late < math.inf and max(early / late, late / early) > 3):
+        return ""
+    factor, how = (early / late, "smaller") if early > late else (late / early, "larger")
+    return f", and G's gradient is {factor:.0f} times {how} than around turn 100"
 
 
 def _cross_entropy(now: Means) -> bool:
-    """Whether D's loss can be lesson 04's: by Jensen's inequality it is then no smaller than that of the mean beliefs."""
-    least = _surprise(now.real_p) + _surprise(1 - now.fake_p)
-    return now.discriminator_loss > least - 0.05
+    """Whether D's loss can be lesson 04's: by Jensen's inequality that is no smaller than what the mean beliefs would cost."""
+    return now.discriminator_loss > _surprise(now.real_p) + _surprise(1 - now.fake_p) - 0.05
 
 
 def _surprise(p: float) -> float:
@@ -100,142 +144,105 @@ def _surprise(p: float) -> float:
     return -math.log(max(p, 1e-9))
 
 
-def _saturating(now: Means) -> bool:
-    """Whether G's loss is log(1 - D(G(z))), which is never above 0; -log D(G(z)) is never below."""
-    return now.generator_loss <= 0
+def _beliefs(means: Means) -> str:
+    return f"D(x) {means.real_p:.2f}, D(G(z)) {means.fake_p:.2f}"
 
 
-# ------------------------------------------------------------------------------------------- what holds
+# --------------------------------------------------------------------------------------------- the rules
+
+COLLAPSE, STRONG, SWING, WEAK = "1 · Mode collapse", "2 · D too strong", "3 · Oscillation", "4 · D too weak"
+MISSING, LINEAR, ONE_PICTURE = "5 · A missing mode", "6 · No non-linearity in G", "7 · One picture for every z"
+MIXED, LEAK, UNSCALED = "8 · Real and fake in one batch", "9 · Forgotten detach", "10 · Unscaled data"
+FOOLED = "A fooled D does not mean a good G"
 
 
-def _won(now: Means) -> bool:
-    """Lesson 05's alarm."""
-    return now.real_p > 0.95 and now.fake_p < 0.05 and not _another_d(now)
+def another_d(seen: Seen) -> Finding | None:
+    """By Jensen's inequality the mean of -log D(G(z)) is no smaller than -log of the mean: where it is, G meets another D.
 
-
-def _another_d(now: Means) -> bool:
-    """By Jensen's inequality the mean of -log D(G(z)) is no smaller than that of the mean: where it is, G meets another D."""
-    return not _saturating(now) and now.generator_loss < _surprise(now.fake_p) - 0.5
-
-
-def _ahead(now: Means) -> bool:
-    return now.real_p - now.fake_p > GAP and not (_won(now) or _another_d(now) or _leaking(now))
-
-
-def _leaking(now: Means) -> bool:
-    """On fakes 'fake' and 'real' balance at one half, and with them both losses at log 2; nobody contradicts 'real' for reals."""
-    losses = (now.generator_loss, now.discriminator_loss)
-    return now.real_p > 0.95 and abs(now.fake_p - 0.5) < 0.05 and all(abs(loss - LOG_2) < 0.06 for loss in losses)
-
-
-def _behind(now: Means) -> bool:
-    """A D that takes fakes for real no less often than reals, and loses no less than by a coin."""
-    return now.real_p < now.fake_p and now.discriminator_loss > LOG_4 and not _waves_of_fakes(now)
-
-
-def _waves_of_fakes(now: Means) -> bool:
-    return now.fake_swing > SWING and now.fake_swing > 4 * now.real_swing
-
-
-def _waves_of_all(now: Means) -> bool:
-    return min(now.real_swing, now.fake_swing) > SWING
-
-
-# ------------------------------------------------------------------------------------------- what is said
-
-
-def _beliefs(now: Means) -> str:
-    return f"D(x) {now.real_p:.2f}, D(G(z)) {now.fake_p:.2f}"
-
-
-def _said_won(now: Means) -> str:
-    saturated = ", and G's loss, a saturating one, lies flat at 0: no slope is left for G" if _saturating(now) else ""
-    return f"D has won: {_beliefs(now)}{saturated}"
-
-
-def _said_another_d(now: Means) -> str:
-    return (
-        f"D is sure of the fakes, D(G(z)) {now.fake_p:.2f}, and yet G's loss is {now.generator_loss:.2f}: -log D(G(z)) would be "
-        f"at least {_surprise(now.fake_p):.2f}, so that G is judged by another D than the one that learns"
+    Between D's look at a batch and G's there is D's step. Healthy games: at most MARGIN_J below; mixed batches: over 1.
+    """
+    if any(means.saturating or means.generator_loss > _surprise(means.fake_p) - 0.5 for means in seen.both):
+        return None
+    least = _surprise(seen.now.fake_p)
+    return Finding(
+        f"G's loss is {seen.now.generator_loss:.2f}, too low for D(G(z)) {seen.now.fake_p:.2f}, with which it would be {least:.2f} "
+        "or more: G is judged by another D than the one that learns",
+        "Look at what D sees in its own step and in G's: batch normalisation over reals and fakes together differs.",
+        (MIXED,),
     )
 
 
-def _said_leaking(now: Means) -> str:
-    return f"D is sure of the reals, D(x) {now.real_p:.2f}, and stays at one half on the fakes, with both losses at log 2 = 0.69"
+def leaking(seen: Seen) -> Finding | None:
+    """On fakes two votes balance, 'fake' and 'real', and both losses are log 2; of reals nobody says 'fake'."""
+    for means in seen.both:
+        losses = (means.generator_loss, means.discriminator_loss)
+        if means.real_p < 0.95 or abs(means.fake_p - 0.5) > 0.05 or any(abs(loss - LOG_2) > 0.05 for loss in losses):
+            return None
+    return Finding(
+        f"D stays at one half on the fakes and is sure of the reals, {_beliefs(seen.now)}, and both losses stay at log 2 = 0.69",
+        "Look whether D's step leaves a gradient in G, or G's step one in D.",
+        (LEAK,),
+    )
 
 
-def _said_ahead(now: Means) -> str:
-    return f"D is ahead and stays ahead, without having won: {_beliefs(now)}"
+def strong_d(seen: Seen) -> Finding | None:
+    """D knows nine of ten reals, and the fakes far less often. Healthy games: D(x) MAX_REAL at most."""
+    if any(means.real_p < 0.9 or means.gap < 0.4 for means in seen.both):
+        return None
+    won = "has won" if seen.now.real_p > 0.95 and seen.now.fake_p < 0.05 else "is winning"
+    flat = "; G's loss, a saturating one, is flat there" if seen.now.saturating else ""
+    return Finding(
+        f"D {won}: {_beliefs(seen.now)}{seen.gradient}{flat}",
+        "Look at a batch of samples, and print the least and the greatest value of a real batch and of a fake one.",
+        (STRONG, ONE_PICTURE, UNSCALED),
+    )
 
 
-def _said_behind(now: Means) -> str:
-    return f"D does no better than a coin: {_beliefs(now)}, and its loss {now.discriminator_loss:.2f} is above log 4 = 1.39"
+def gap_stays(seen: Seen) -> Finding | None:
+    """Healthy games: MAX_GAP at most, that of the pretrained faces; a linear G: 0.5 and more."""
+    if any(means.gap < 0.4 for means in seen.both):
+        return None
+    return Finding(
+        f"D is ahead and G does not catch up: {_beliefs(seen.now)}{seen.gradient}",
+        "Look at what all samples lack: is there something that this G cannot draw?",
+        (LINEAR, STRONG),
+    )
 
 
-def _said_waves_of_fakes(now: Means) -> str:
-    return f"D(G(z)) goes up and down in long waves, while D(x) is a calm line at {now.real_p:.2f}"
+def waves(seen: Seen) -> Finding | None:
+    """Who is ahead changes all the time. Healthy games: MAX_SWING at most; too much momentum: 0.034 and more.
+
+    It is the difference of the beliefs that counts: in lesson 04 both swing widely, but together. Where D(x) is calm besides,
+    D knows nothing of the reals: a sixth of D(G(z))'s swing at most under a D that is too weak, a quarter with momentum.
+    """
+    calm = seen.real_swing < seen.fake_swing / 6
+    if seen.gap_swing < (0.008 if calm else 0.025):
+        return None
+    if calm:
+        return Finding(
+            f"D(G(z)) goes up and down in long waves, while D(x) is a calm line, near {seen.now.real_p:.2f}",
+            "Look at D: is it too simple to know the reals, or does it learn far too slowly?",
+            (WEAK,),
+        )
+    return Finding(
+        "D(x) and D(G(z)) go up and down in waves, and who is ahead changes",
+        "Look at samples of several moments, whether they travel, and at the momentum of both optimizers.",
+        (SWING,),
+    )
 
 
-def _said_waves_of_all(now: Means) -> str:
-    return f"D(x) and D(G(z)) both go up and down in waves, around {now.real_p:.2f} and {now.fake_p:.2f}"
+def coin(seen: Seen) -> Finding | None:
+    """Over five hundred turns, D takes fakes for real more often than reals, and pays more than for a coin's guess.
+
+    Healthy games: a gap of MIN_GAP at least; a collapse: -0.003 at most, and so small since this comes close to rest.
+    """
+    if seen.long.gap > -0.002 or seen.long.discriminator_loss < LOG_4 + 0.002:
+        return None
+    return Finding(
+        f"D does no better than a coin: {_beliefs(seen.long)}, and its loss, {seen.long.discriminator_loss:.3f}, is above log 4 = 1.386",
+        "Look at a batch of samples: all on one spot, G is ahead of D; without any shape, D is blind.",
+        (COLLAPSE, WEAK, FOOLED),
+    )
 
 
-def _shrunk(history: History) -> str:
-    """How G's gradient compares with what it was at turn 100, where both are known and far apart."""
-    early = fmean(record.generator_gradient for record in history[:REFERENCE] if record.turn > REFERENCE // 2)
-    late = fmean(record.generator_gradient for record in history[-WINDOW // 2 :])
-    if not 0 < late < math.inf or not 0 < early < math.inf or max(early / late, late / early) < 3:
-        return ""
-    times, how = (early / late, "smaller") if early > late else (late / early, "larger")
-    return f", and G's gradient is {times:.0f} times {how} than at turn {REFERENCE}"
-
-
-# ------------------------------------------------------------------------------------------- the rules
-
-STRONG = "2 · D too strong"
-RULES = (
-    Rule(
-        _won,
-        _said_won,
-        "Look at a batch of samples, and print the least and the greatest value of a real batch and of a fake one: unscaled "
-        "data and one picture for every z look like this, too.",
-        STRONG,
-    ),
-    Rule(
-        _another_d,
-        _said_another_d,
-        "Look whether D sees the same kind of batch in both steps: batch normalisation over reals and fakes together does this.",
-        "8 · Real and fake in one batch",
-    ),
-    Rule(
-        _leaking,
-        _said_leaking,
-        "Look for a forgotten detach, and for gradients that G's step leaves in D.",
-        "9 · Forgotten detach",
-    ),
-    Rule(
-        _ahead,
-        _said_ahead,
-        "Look at what all samples lack: where G is too simple to follow, a gap opens and stays; where D has only just begun to "
-        "win, it widens.",
-        "6 · No non-linearity in G",
-    ),
-    Rule(
-        _behind,
-        _said_behind,
-        "Look at a batch of samples: all on one spot, G is ahead of D; of no shape at all, D is blind; very good ones fool D too.",
-        "1 · Mode collapse",
-    ),
-    Rule(
-        _waves_of_fakes,
-        _said_waves_of_fakes,
-        "Look at D: one that is too simple, or learns far too slowly, knows nothing of the reals.",
-        "4 · D too weak",
-    ),
-    Rule(
-        _waves_of_all,
-        _said_waves_of_all,
-        "Look at how the samples of a few moments travel, and at the optimizers' momentum.",
-        "3 · Oscillation",
-    ),
-)
+RULES = (another_d, leaking, strong_d, gap_stays, waves, coin)
