@@ -398,9 +398,9 @@ class Best:
         if self._kept is None:
             raise ValueError("No state has been kept yet: best.offer(score) keeps the first one whose score is a number.")
         with InterruptsHeldBack():
-            tensors, *rest = self._kept
+            tensors, turns, seconds, rates = self._kept
             # Copies again: Adam counts its steps in the tensors it was given.
-            self.game._become({name: tensor.clone() for name, tensor in tensors.items()}, *rest)
+            self.game._become({name: tensor.clone() for name, tensor in tensors.items()}, turns, seconds, rates)
 
 
 def _name(function: Callable) -> str:

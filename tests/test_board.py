@@ -262,9 +262,10 @@ def scripted(monkeypatch):
             game.history.append(Record(game.turns + 1, *next(script)))
             game.turns += 1
 
+        game = small_game()
         monkeypatch.setattr(training.Game, "_turn", turn)
-        monkeypatch.setattr(board, "SHARE", 1e9)  # a picture every turn
-        return list(board.watch(small_game(), draw, sum(count for count, _ in parts), **settings))
+        monkeypatch.setattr(board.Pace, "due", lambda pace: game.turns % 10 == 0)
+        return list(board.watch(game, draw, sum(count for count, _ in parts), **settings))
 
     return play
 
@@ -278,13 +279,13 @@ def test_what_is_seen_stands_below_the_picture_and_goes_once_it_is_over(boards, 
     scripted((20, HEALTHY), (210, WON), (120, HEALTHY))
     (place,) = words
     first, *others = place.states
-    assert len(place.states) == 230 - 219 + 1 + 120 + 1, "from turn 220 on, at each turn and once at the end"
+    assert len(place.states) == 15 + 1, "from turn 210 to 350, at every tenth turn, and once at the end"
     sentence = "D has won: D(x) 0.98, D(G(z)) 0.02. Look at a batch of samples"
     assert first["text/plain"].startswith(sentence) and "Lesson 05: “2 · D too strong”" in first["text/plain"]
     assert first["text/html"].startswith(f'<div role="status" aria-label="What the board sees"><p>{sentence}')
     assert others[-1]["text/plain"] == "What stood here is no longer seen."
-    said = [state["text/plain"] == others[-1]["text/plain"] for state in place.states]
-    assert said == sorted(said), "the words come once and go once"
+    gone = [state["text/plain"] == others[-1]["text/plain"] for state in place.states]
+    assert gone == sorted(gone), "the words come once and go once"
 
 
 def test_what_stands_below_is_text_and_no_markup(words):
@@ -298,7 +299,7 @@ def test_too_few_classes_are_told_below_the_picture(boards, scripted, words):
     scripted((510, HEALTHY), z=torch.randn(20, 3), classifier=lambda images: SimpleNamespace(probabilities=one))
     (place,) = words
     # exp(entropy) of 95 % and 5 % is 1.22.
-    assert len(place.states) == 12 and place.states[-1]["text/plain"].startswith("Only 1.2 of 10 classes are drawn. ")
+    assert len(place.states) == 3 and place.states[-1]["text/plain"].startswith("Only 1.2 of 10 classes are drawn. ")
 
 
 def test_outside_a_notebook_the_words_stand_below_the_bar(scripted, capsys):

@@ -25,7 +25,7 @@ HEADINGS = {  # of each failure, by the name that the recorded runs have
 }
 
 
-def tested():
+def played():
     """The runs that tools/record_tested_runs.py has recorded, by their name, and the classes counted in some of them."""
     with numpy.load(bundle.path("diagnosis/tested.npz")) as packed:
         return {name: packed[name].astype(float) for name in packed}
@@ -38,7 +38,7 @@ def history(rows):
 def recorded():
     runs, labels = bundle.diagnosis_runs(), bundle.diagnosis_labels()
     twelve = {f"{labels[number]['name']}: run {number}": run for number, run in runs.items()}
-    others = {name: history(rows) for name, rows in tested().items() if not name.startswith("classes")}
+    others = {name: history(rows) for name, rows in played().items() if not name.startswith("classes")}
     return twelve | others
 
 
@@ -51,11 +51,11 @@ ILL = {name: run for name, run in RUNS.items() if not name.startswith("healthy")
 
 
 def test_there_are_five_seeds_of_each_of_the_lessons_games():
-    played = [name.removeprefix("healthy: ").split(",")[0] for name in HEALTHY]
-    games = {"03 bump": 600, "03 ring": 1500, "04 digits": 3000, "07 digits": 1200, "08 faces": 1800, "08 pretrained": 200}
-    for game, turns in games.items():
-        assert played.count(game) == 5, game
-        assert all(run[-1].turn == turns for name, run in HEALTHY.items() if game in name), game
+    """As long as the lessons play them; of the long ones, 04's, 07's and 08's faces, four seeds a third of that."""
+    lengths = {"03 bump": [600] * 5, "03 ring": [1500] * 5, "08 pretrained": [200] * 5}
+    lengths |= {"04 digits": [3000] + [1000] * 4, "07 digits": [1200] + [400] * 4, "08 faces": [1800] + [600] * 4}
+    for game, turns in lengths.items():
+        assert [HEALTHY[f"healthy: {game}, seed {seed}"][-1].turn for seed in range(5)] == turns, game
 
 
 @pytest.mark.parametrize("name", HEALTHY)
@@ -65,10 +65,10 @@ def test_healthy_runs_cause_no_alarm_at_any_turn(name):
     assert {turn: list(map(str, found)) for turn, found in alarms.items() if found} == {}
 
 
-@pytest.mark.parametrize("name", [name for name in tested() if name.startswith("classes")])
+@pytest.mark.parametrize("name", [name for name in played() if name.startswith("classes")])
 def test_healthy_digits_are_of_enough_classes_at_any_turn(name):
     run = HEALTHY[name.replace("classes", "healthy")]
-    for turn, classes in tested()[name]:
+    for turn, classes in played()[name]:
         assert diagnose(History(record for record in run if record.turn <= turn), classes) == [], turn
 
 
@@ -78,12 +78,13 @@ def test_failures_are_named_by_a_heading_that_treats_them(name):
     assert HEADINGS[name.split(":")[0]] in finding.headings, finding
 
 
-def test_words_do_not_come_and_go():
-    """Looked at every tenth turn from 300 on, what is said of a failure changes at most three times until turn 1000."""
-    for name, run in ILL.items():
-        said = [diagnose(History(record for record in run if record.turn <= turn)) for turn in range(310, run[-1].turn + 1, 10)]
-        headings = [found[0].headings if found else () for found in said]
-        assert sum(one != other for one, other in itertools.pairwise(headings)) <= 3, name
+@pytest.mark.parametrize("name", ILL)
+def test_words_do_not_come_and_go(name):
+    """Looked at every tenth turn from 300 on, what is said of a failure changes at most four times until turn 1000."""
+    run = ILL[name]
+    said = [diagnose(History(record for record in run if record.turn <= turn)) for turn in range(300, run[-1].turn + 1, 10)]
+    headings = [found[0].headings if found else () for found in said]
+    assert sum(one != other for one, other in itertools.pairwise(headings)) <= 4, headings
 
 
 def test_each_rule_has_a_run_that_it_speaks_of():
@@ -157,8 +158,8 @@ def test_what_is_seen_stands_there_in_numbers(measures, says):
 
 
 def swinging(real, fake, together=1.0):
-    """Four hundred turns in which D(x) and D(G(z)) swing by so much, with a period of 80 turns, together or against each other."""
-    waves = numpy.sin(numpy.arange(1, 401) * 2 * math.pi / 80)
+    """Five hundred turns in which D(x) and D(G(z)) swing by so much, with a period of 80 turns, together or against each other."""
+    waves = numpy.sin(numpy.arange(1, 501) * 2 * math.pi / 80)
     return History(
         Record(turn, 0.5 + real * wave, 0.5 + together * fake * wave, 0.8, 2.0)
         for turn, wave in enumerate(waves.tolist(), start=1)
@@ -178,14 +179,14 @@ def test_waves_are_those_of_who_is_ahead(run, heading):
     assert [finding.headings for finding in diagnose(run)] == ([(heading,)] if heading else [])
 
 
-def test_a_steady_drift_is_no_wave():
-    drift = numpy.linspace(0, 0.15, 400).tolist()
-    assert diagnose(History(Record(turn, 0.5 + x, 0.5 - x, 0.8, 1.38) for turn, x in enumerate(drift, start=1))) == []
+@pytest.mark.parametrize("shape", [numpy.linspace(0, 0.15, 500), numpy.repeat([0.0, 0.15], [350, 150])])
+def test_neither_a_drift_nor_a_step_is_a_wave(shape):
+    assert diagnose(History(Record(turn, 0.5 + x, 0.5 - x, 0.8, 1.38) for turn, x in enumerate(shape.tolist(), start=1))) == []
 
 
-def test_nothing_is_said_before_it_has_lasted_two_hundred_turns():
-    assert diagnose(History()) == diagnose(turns((199, WON))) == diagnose(turns((300, HEALTHY_TURN), (199, WON))) == []
-    assert diagnose(turns((300, HEALTHY_TURN), (101, WON), (1, HEALTHY_TURN))) == []
+def test_nothing_is_said_before_it_has_lasted_nearly_two_hundred_turns():
+    assert diagnose(History()) == diagnose(turns((199, WON))) == diagnose(turns((300, HEALTHY_TURN), (130, WON))) == []
+    assert diagnose(turns((300, HEALTHY_TURN), (100, WON), (100, HEALTHY_TURN), (100, WON))) == []
     (one,), (other,) = diagnose(turns((200, WON))), diagnose(turns((300, HEALTHY_TURN), (200, WON)))
     assert one.headings == other.headings == ("2 · D too strong", "7 · One picture for every z", "10 · Unscaled data")
     assert diagnose(turns((300, WON), (200, HEALTHY_TURN))) == []

@@ -6,7 +6,8 @@ ones: lesson 05's failures on the ring with other seeds and on a ring of five, a
 
 Every fourth turn is kept, in half precision; of healthy digits, at every hundredth turn, also the classes that the digit
 classifier sees among 200 images of the averaged G. Of the long games, 04's, 07's and 08's faces, only the first seed is
-played as long as the lesson does, the others a third of that: a quarter of an hour on one quiet core. Run tools/checksums.py afterwards.
+played as long as the lesson does, the others a third of that: a quarter of an hour on one quiet core. Started as
+`python -m tools.record_tested_runs`; run tools/checksums.py afterwards.
 """
 
 import argparse
@@ -15,13 +16,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy
-import record_diagnosis_runs
 import torch
 from torch import Tensor, nn
 
 from gan_lessons import bundle, classifiers, data, metrics, models, pretrained, runtime, toys
 from gan_lessons.history import History
 from gan_lessons.training import Game
+from tools import record_diagnosis_runs
 
 SEEDS, EVERY, CLASSES_EVERY = 5, 4, 100
 ILL_SEEDS = (200, 201, 202)
@@ -55,15 +56,18 @@ def network(inputs: int, outputs: int, width: int) -> nn.Sequential:
 def bump(seed: int) -> Played:
     """Lesson 03's first game, about single numbers."""
     g, d = nn.Sequential(Uniform(), network(1, 1, 32)), network(1, 1, 32)
-    rates = {"generator_lr": 1e-3, "discriminator_lr": 5e-3, "betas": (0.0, 0.99)}
-    game = Game(g, d, latent_size=1, batch_size=128, seed=seed, **rates)
+    game = Game(
+        g, d, latent_size=1, batch_size=128, generator_lr=1e-3, discriminator_lr=5e-3, betas=(0.0, 0.99), seed=seed
+    )  # fmt: skip
     return Played(game, lambda n: toys.bump(1.0, 0.5).sample((n, 1)), 600)
 
 
 def ring(seed: int) -> Played:
     """Lesson 03's ring of eight."""
-    rates = {"generator_lr": 2e-3, "discriminator_lr": 2e-3, "betas": (0.5, 0.99)}
-    game = Game(network(2, 2, 64), network(2, 1, 64), latent_size=2, batch_size=128, seed=seed, **rates)
+    g, d = network(2, 2, 64), network(2, 1, 64)
+    game = Game(
+        g, d, latent_size=2, batch_size=128, generator_lr=2e-3, discriminator_lr=2e-3, betas=(0.5, 0.99), seed=seed
+    )  # fmt: skip
     return Played(game, lambda n: toys.ring(8, 2.0, 0.15).sample((n,)), 1500)
 
 
@@ -74,8 +78,8 @@ def digits(seed: int) -> Played:
 
 def convolutional_digits(seed: int) -> Played:
     """Lesson 07's DCGAN."""
-    rates = {"generator_lr": 8e-3, "discriminator_lr": 2e-3}
-    return Played(Game(models.conv_generator(), models.conv_discriminator(), seed=seed, **rates), data.mnist().draw, 1200, True)
+    g, d = models.conv_generator(), models.conv_discriminator()
+    return Played(Game(g, d, generator_lr=8e-3, discriminator_lr=2e-3, seed=seed), data.mnist().draw, 1200, True)
 
 
 def faces(seed: int) -> Played:
@@ -88,8 +92,8 @@ def faces(seed: int) -> Played:
 def pretrained_faces(seed: int) -> Played:
     """Lesson 08's last game, which goes on from the bundled networks."""
     d = nn.Sequential(models.RandomShift(2), pretrained.face_discriminator())
-    rates = {"generator_lr": 2e-4, "discriminator_lr": 2e-4}
-    return Played(Game(pretrained.face_generator(), d, batch_size=32, seed=seed + 1, **rates), data.faces().draw, 200)
+    game = Game(pretrained.face_generator(), d, batch_size=32, generator_lr=2e-4, discriminator_lr=2e-4, seed=seed + 1)
+    return Played(game, data.faces().draw, 200)
 
 
 RECIPES = {
