@@ -276,10 +276,10 @@ def test_nothing_stands_below_a_healthy_game(boards, scripted, words, capsys):
 
 
 def test_what_is_seen_stands_below_the_picture_and_goes_once_it_is_over(boards, scripted, words):
-    scripted((20, HEALTHY), (210, WON), (120, HEALTHY))
+    scripted((230, WON), (120, HEALTHY))
     (place,) = words
     first, *others = place.states
-    assert len(place.states) == 15 + 1, "from turn 210 to 350, at every tenth turn, and once at the end"
+    assert len(place.states) == 16 + 1, "from turn 200 to 350, at every tenth turn, and once at the end"
     sentence = "D has won: D(x) 0.98, D(G(z)) 0.02. Look at a batch of samples"
     assert first["text/plain"].startswith(sentence) and "Lesson 05: “2 · D too strong”" in first["text/plain"]
     assert first["text/html"].startswith(f'<div role="status" aria-label="What the board sees"><p>{sentence}')
