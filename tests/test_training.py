@@ -520,7 +520,7 @@ def test_bad_checkpoints_are_refused_and_change_nothing(tmp_path):
     assert said != good.read_bytes()
     (tmp_path / "said.safetensors").write_bytes(said)
     save_file({"weight": torch.zeros(2)}, tmp_path / "foreign.safetensors")
-    for name, version, said in [("older", 1, "{}"), ("later", 9, "{}"), ("headless", 2, "{"), ("turnless", 2, '{"turns": "3"}')]:
+    for name, version, said in [("older", 2, "{}"), ("later", 9, "{}"), ("headless", 3, "{"), ("turnless", 3, '{"turns": "3"}')]:
         header = {"format": f"gan_lessons game {version}", "game": said}
         save_file({"weight": torch.zeros(2)}, tmp_path / f"{name}.safetensors", header)
     torch.manual_seed(0)
@@ -539,7 +539,7 @@ def test_bad_checkpoints_are_refused_and_change_nothing(tmp_path):
         (game, "", CheckpointError, "is a folder"),
         (game, "flipped", CheckpointError, "damaged: it is not what was saved"),
         (game, "said", CheckpointError, "damaged: it is not what was saved"),
-        (game, "older", CheckpointError, "format 'gan_lessons game 1', written by another version"),
+        (game, "older", CheckpointError, "format 'gan_lessons game 2', written by another version"),
         (game, "later", CheckpointError, "format 'gan_lessons game 9', written by another version"),
         (game, "headless", CheckpointError, "its header cannot be read"),
         (game, "turnless", CheckpointError, "its header cannot be read"),
