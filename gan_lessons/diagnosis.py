@@ -225,7 +225,7 @@ def gap_stays(seen: Seen) -> Finding | None:
     return Finding(
         f"D is ahead and G does not catch up: {_beliefs(seen.now)}{seen.gradient}",
         "Look at a batch of samples, and at its range: what do they all lack, and can this G draw it?",
-        (STRONG, LINEAR, ONE_PICTURE, UNSCALED),
+        (LINEAR, STRONG, ONE_PICTURE, UNSCALED),
     )
 
 
