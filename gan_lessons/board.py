@@ -1,5 +1,6 @@
 """The live board: a game drawn while it is played, slowed down by no more than a twentieth."""
 
+import html
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -7,7 +8,7 @@ from typing import Protocol
 
 import numpy
 import torch
-from IPython import get_ipython
+from IPython import display, get_ipython
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -15,11 +16,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_lessons import losses, metrics, plots, runtime
+from gan_lessons.diagnosis import Finding, diagnose
 from gan_lessons.interrupts import InterruptsHeldBack
 from gan_lessons.training import Game
 
-# Where the running means of a healthy game lie, as lesson 04 finds: panel, range and colour. D's loss is log 4 where D
-# cannot tell.
+# Where lesson 04's game lies on average over its last thousand turns, with room: panel, range and colour. D's loss is log 4
+# where D cannot tell. Means over fifty turns wander further, in data/diagnosis/tested.npz from turn 200 on D(x) from 0.47 to
+# 0.59 and D(G(z)) from 0.43 to 0.56, both together; and other recipes lie elsewhere and are well: 07's from 0.41 to 0.66 and
+# from 0.31 to 0.60, D's loss from 0.89 (08's pretrained networks) to 1.40 (07). So the bands raise no alarm; `diagnose` does.
 HEALTHY = (
     (0, (1.1, math.log(4)), plots.DISCRIMINATOR),
     (1, (0.5, 0.65), plots.REAL),
@@ -56,7 +60,9 @@ def watch(
     The board shows the losses, D(x) and D(G(z)), shaded where healthy ones lie (where D has lesson 04's loss), and what
     the weight average makes of the first 32 of z, N×latent_size, by default 200 from the standard normal distribution.
     A classifier, such as `classifiers.read_digits`, counts the classes among the images of all of z.
-    Outside a notebook the board is a progress bar. The game's numbers are the same with a board and without.
+    What `diagnosis.diagnose` finds in the curves and the classes stands below the picture, in words.
+    Outside a notebook the board is a progress bar, with the words below it at the end. The game's numbers are the same with a
+    board and without.
 
     Raises Stopped, a KeyboardInterrupt, after an interrupt: the game keeps everything so far, and plays on when it is
     watched again. Raises what `game.play` raises, besides.
@@ -92,6 +98,8 @@ class _Bar:
     def close(self) -> None:
         self.bar.update(self.game.turns - self.bar.n)
         self.bar.close()
+        for finding in diagnose(self.game.history):
+            print(finding)
 
 
 class Pace:
@@ -119,15 +127,37 @@ class Pace:
         self.spent += self.cost
 
 
+class _Words:
+    """A place below the picture for what is found; nothing is there before something has been found."""
+
+    def __init__(self) -> None:
+        self._handle: display.DisplayHandle | None = None
+
+    def put(self, findings: list[Finding]) -> None:
+        """Show the findings in the place of those before."""
+        lines = list(map(str, findings)) or ["What stood here is no longer seen."]
+        paragraphs = "".join(f"<p>{html.escape(line, quote=False)}</p>" for line in lines)
+        # Text of the page, not of the picture: it keeps its size on a telephone, and its contrast on a dark page.
+        words = {
+            "text/html": f'<div role="status" aria-label="What the board sees">{paragraphs}</div>',
+            "text/plain": "\n".join(lines),
+        }
+        if self._handle is not None:
+            self._handle.update(words, raw=True)
+        elif findings:
+            self._handle = display.display(words, raw=True, display_id=True)
+
+
 class _Board:
-    """The board of a notebook: one picture, and at the end its numbers in a sentence, for those who do not see it."""
+    """The board of a notebook: one picture, what is found in it, and at the end its numbers in a sentence."""
 
     def __init__(self, game: Game, until: int, z: Tensor | None, classifier: Callable[[Tensor], Classified] | None):
         self.game, self.until, self.classifier = game, until, classifier
         if z is None:  # from a stream of its own, so that the game's noise stays what it is
             z = torch.randn(200, game.latent_size, generator=torch.Generator().manual_seed(1))
         self.z = z.to(runtime.device()) if classifier else z[:IMAGES].to(runtime.device())
-        self.first_turn, self.coverage, self.screen = game.turns, "", plots.Screen()
+        self.first_turn, self.screen, self.words = game.turns, plots.Screen(), _Words()
+        self.classes: tuple[float, int] | None = None  # the effective number, and of how many
         # Laid out by hand: matplotlib's own layout, which `plots` asks for, takes longer than the drawing.
         figure = Figure(figsize=(11, 5.2))
         figure.set_layout_engine("none")
@@ -170,6 +200,7 @@ class _Board:
         plots.draw_images(self.images, samples[:IMAGES], COLUMNS)
         self.canvas.draw()
         self.screen.put(plots.png(numpy.asarray(self.canvas.buffer_rgba())))
+        self.words.put(diagnose(self.game.history, *(self.classes or ())))
 
     def _draw_curves(self) -> None:
         history, (left, right) = self.game.history, self.panels[:2]
@@ -191,10 +222,13 @@ class _Board:
     def _draw_classes(self, axes: Axes, probabilities: Tensor) -> None:
         n, classes = probabilities.shape
         shares = metrics.class_shares(probabilities.argmax(dim=1), classes)
-        self.coverage = f"{metrics.effective_classes(shares):.1f} of {classes} classes"
+        self.classes = metrics.effective_classes(shares), classes
         plots.draw_bars(axes, shares, 1 / classes)
-        axes.set(xlabel=f"class, of {n} samples", ylabel="share", title=self.coverage)
+        axes.set(xlabel=f"class, of {n} samples", ylabel="share", title=self._coverage())
         axes.set(ylim=(0, max(2.5 / classes, 1.05 * shares.max().item())))
+
+    def _coverage(self) -> str:
+        return "{:.1f} of {} classes".format(*self.classes) if self.classes else ""
 
     def _sentence(self) -> str:
         if not self.game.history:
@@ -202,7 +236,7 @@ class _Board:
         last = self.game.history[-SMOOTH:]
         _, *means = (sum(column) / len(last) for column in zip(*last))
         words = "D(x) {:.2f}, D(G(z)) {:.2f}, G's loss {:.2f}, D's loss {:.2f}".format(*means)
-        among = f"\nAmong {len(self.z)} samples: {self.coverage}." if self.coverage else ""
+        among = f"\nAmong {len(self.z)} samples: {self._coverage()}." if self.classes else ""
         return f"Turn {self.game.turns} of {self.until}. Means of the last {len(last)} turns: {words}.{among}"
 
 

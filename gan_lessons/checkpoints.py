@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gan_lessons import runtime
 
-FORMAT = "gan_lessons game 2"
+FORMAT = "gan_lessons game 3"
 ANOTHER = "Build the networks and the game as they were when it was written; or delete the file to begin anew."
 
 

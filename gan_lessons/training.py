@@ -76,6 +76,12 @@ def update_generator(
     return value
 
 
+def gradient_norm(network: nn.Module) -> float:
+    """The Euclidean norm of the gradients that lie at the network's parameters, all taken together; 0 where there are none."""
+    norms = [parameter.grad.norm() for parameter in network.parameters() if parameter.grad is not None]
+    return torch.stack(norms).norm().item() if norms else 0.0
+
+
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
     """Gradients flow through the network inside this block, but none is kept for its parameters."""
@@ -170,6 +176,7 @@ class Game:
         try:
             with self._buffers_kept(), self.random:
                 discriminator_loss, real_p, fake_p, generator_loss = self._updates(draw, first)
+                gradient = gradient_norm(self.generator)
         except Diverged as error:
             raise Diverged(
                 f"{error} at turn {self.turns + 1}. The history and the weight average hold the {self.turns} turns "
@@ -178,7 +185,7 @@ class Game:
         except game_checks.BadImages as error:
             raise game_checks.BadImages(f"At turn {self.turns + 1} {error} Nothing of that turn has been kept.") from None
         self.average.update_parameters(self.generator)
-        self.history.append(Record(self.turns + 1, real_p, fake_p, generator_loss, discriminator_loss))
+        self.history.append(Record(self.turns + 1, real_p, fake_p, generator_loss, discriminator_loss, gradient))
         self.turns += 1
 
     def _updates(self, draw: Callable[[int], Tensor], first: bool) -> tuple[float, float, float, float]:
@@ -251,7 +258,7 @@ class Game:
         tensors, about = checkpoints.read(path)
         checkpoints.check_settings(path, about["settings"], self._made_with)
         checkpoints.check_shapes(path, tensors, self._shapes(tensors, about["turns"]))
-        before = {name: tensor.clone() for name, tensor in self._tensors().items()}, self.turns, self.seconds, self._rates()
+        before = self._state()
         with InterruptsHeldBack():
             try:
                 self._become(tensors, about["turns"], about["seconds"], about["rates"])
@@ -327,6 +334,10 @@ class Game:
         tensors |= {f"snapshots.{turn}": images for turn, images in self.snapshots.items()}
         return tensors | {f"random.{kind}": state for kind, state in self.random.state().items()}
 
+    def _state(self) -> tuple[dict[str, Tensor], int, float, list[float]]:
+        """All that `_become` takes, in copies of its own."""
+        return {name: tensor.clone() for name, tensor in self._tensors().items()}, self.turns, self.seconds, self._rates()
+
     def _shapes(self, found: dict[str, Tensor], turns: int) -> dict[str, tuple[int, ...]]:
         """The shapes of all tensors that a checkpoint of this game has after so many turns; `found` are those that one has."""
         shapes: dict[str, tuple[int, ...]] = {"history": (turns, len(Record._fields))}
@@ -356,6 +367,40 @@ class Game:
         kept = checkpoints.below("snapshots", tensors)
         self.snapshots = {int(turn): kept[turn].to(runtime.device()) for turn in sorted(kept, key=int)}
         self.turns, self.seconds = turns, seconds
+
+
+class Best:
+    """The best state that a game has been in, by a score the caller gives, kept in memory; lower scores are better.
+
+    `score` and `turn` are those of the state that is kept; of no state at first, with the score inf and the turn 0.
+    """
+
+    def __init__(self, game: Game):
+        self.game, self.score, self.turn = game, math.inf, 0
+        self._kept: tuple[dict[str, Tensor], int, float, list[float]] | None = None
+
+    def offer(self, score: float) -> bool:
+        """Keep the game as it is now if the score is below all before; whether it has been kept.
+
+        A NaN is never below. Give minus what is better when it is higher. Takes the memory of one checkpoint.
+        """
+        if not score < self.score:
+            return False
+        with InterruptsHeldBack():
+            self._kept, self.score, self.turn = self.game._state(), float(score), self.game.turns
+        return True
+
+    def restore(self) -> None:
+        """Make the game what it was when it was kept, to the bit: played on, it goes the way it went from there.
+
+        A checkpoint of a later turn is not overwritten by it: save it under another name. Raises ValueError where no state has been kept.
+        """
+        if self._kept is None:
+            raise ValueError("No state has been kept yet: best.offer(score) keeps the first one whose score is a number.")
+        with InterruptsHeldBack():
+            tensors, turns, seconds, rates = self._kept
+            # Copies again: Adam counts its steps in the tensors it was given.
+            self.game._become({name: tensor.clone() for name, tensor in tensors.items()}, turns, seconds, rates)
 
 
 def _name(function: Callable) -> str:

@@ -16,6 +16,7 @@ from jupyter_client.manager import start_new_kernel
 from PIL import Image
 
 from gan_lessons import board, losses, models, plots, training
+from gan_lessons.diagnosis import Finding
 from gan_lessons.history import Record
 
 
@@ -220,6 +221,90 @@ def test_outside_a_notebook_it_is_a_bar(capsys):
     shown = capsys.readouterr()
     assert shown.out == ""
     assert " 10/30 [" in shown.err and " 30/30 [" in shown.err and "D(G(z)) 0." in shown.err
+
+
+# ------------------------------------------------------------------------------------------ what it says it sees
+
+
+@pytest.fixture
+def words(monkeypatch):
+    """All that came onto the page beside the pictures: for each place its states, of which the last one stays."""
+    places = []
+
+    class Place:
+        def __init__(self, data):
+            self.states = [data]
+            places.append(self)
+
+        def update(self, data, raw):
+            assert raw
+            self.states.append(data)
+
+    def show(data, raw, display_id):
+        assert raw and display_id is True
+        return Place(data)
+
+    monkeypatch.setattr(board.display, "display", show)
+    return places
+
+
+WON, HEALTHY = (0.98, 0.02, 4.0, 0.05, 1.0), (0.55, 0.45, 0.85, 1.25, 1.0)
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """A game whose turns measure what the test says."""
+
+    def play(*parts, **settings):
+        script = iter([measures for count, measures in parts for _ in range(count)])
+
+        def turn(game, draw, first):
+            game.history.append(Record(game.turns + 1, *next(script)))
+            game.turns += 1
+
+        game = small_game()
+        monkeypatch.setattr(training.Game, "_turn", turn)
+        monkeypatch.setattr(board.Pace, "due", lambda pace: game.turns % 10 == 0)
+        return list(board.watch(game, draw, sum(count for count, _ in parts), **settings))
+
+    return play
+
+
+def test_nothing_stands_below_a_healthy_game(boards, scripted, words, capsys):
+    scripted((300, HEALTHY))
+    assert words == [] and "Lesson 05" not in capsys.readouterr().out
+
+
+def test_what_is_seen_stands_below_the_picture_and_goes_once_it_is_over(boards, scripted, words):
+    scripted((230, WON), (120, HEALTHY))
+    (place,) = words
+    first, *others = place.states
+    assert len(place.states) == 16 + 1, "from turn 200 to 350, at every tenth turn, and once at the end"
+    sentence = "D has won: D(x) 0.98, D(G(z)) 0.02. Look at a batch of samples"
+    assert first["text/plain"].startswith(sentence) and "Lesson 05: “2 · D too strong”" in first["text/plain"]
+    assert first["text/html"].startswith(f'<div role="status" aria-label="What the board sees"><p>{sentence}')
+    assert others[-1]["text/plain"] == "What stood here is no longer seen."
+    gone = [state["text/plain"] == others[-1]["text/plain"] for state in place.states]
+    assert gone == sorted(gone), "the words come once and go once"
+
+
+def test_what_stands_below_is_text_and_no_markup(words):
+    board._Words().put([Finding("A <b>", "&", ("x",))])
+    assert "<p>A &lt;b&gt;. &amp; Lesson 05: “x”.</p>" in words[0].states[0]["text/html"]
+    assert words[0].states[0]["text/plain"] == "A <b>. & Lesson 05: “x”."
+
+
+def test_too_few_classes_are_told_below_the_picture(boards, scripted, words):
+    one = torch.eye(10)[[3] * 19 + [4]]
+    scripted((510, HEALTHY), z=torch.randn(20, 3), classifier=lambda images: SimpleNamespace(probabilities=one))
+    (place,) = words
+    # exp(entropy) of 95 % and 5 % is 1.22.
+    assert len(place.states) == 3 and place.states[-1]["text/plain"].startswith("Only 1.2 of 10 classes are drawn. ")
+
+
+def test_outside_a_notebook_the_words_stand_below_the_bar(scripted, capsys):
+    scripted((200, WON))
+    assert capsys.readouterr().out.startswith("D has won: D(x) 0.98, D(G(z)) 0.02. Look")
 
 
 # --------------------------------------------------------------------------------------------- interrupts

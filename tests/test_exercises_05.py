@@ -162,7 +162,7 @@ def test_the_runs_can_be_told_apart_by_what_the_lesson_says_of_their_curves():
 
 def named(history):
     """The name by the lesson's table of symptoms, from the curves alone (a row is four turns)."""
-    real_p, fake_p, g_loss, d_loss = (mean(history, name, 50) for name in history[0]._fields[1:])
+    real_p, fake_p, g_loss, d_loss = (mean(history, name, 50) for name in history[0]._fields[1:5])
     real_curve, fake_curve = (numpy.convolve(history.column(name), numpy.ones(6) / 6, "valid") for name in ("real_p", "fake_p"))
     if g_loss <= 0:
         return "strong D"

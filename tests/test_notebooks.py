@@ -185,7 +185,7 @@ def test_lesson_04_trains_as_the_package_does():
     history = scope["train"](*by_hand, turns=50, lr=(2e-3, 4e-4), betas=(0.0, 0.999))
     game = training.Game(*by_package, seed=5)
     assert list(game.play(digits.draw, 50)) == list(range(1, 51))
-    assert game.history == history
+    assert [record[:5] for record in game.history] == [record[:5] for record in history], "the lesson leaves G's gradient out"
     for mine, its in zip(by_hand, by_package):
         for name, tensor in mine.state_dict().items():
             assert torch.equal(tensor, its.state_dict()[name]), name

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save_file
 
 from gan_lessons import checkpoints, losses, models, training
-from gan_lessons.history import History
+from gan_lessons.history import History, Record
 from gan_lessons.training import CheckpointError, Diverged, Game
 
 
@@ -210,6 +210,17 @@ def test_turns_are_counted_and_recorded():
         game.history.column("loss")
 
 
+def test_the_gradient_is_that_of_all_of_generators_parameters_before_its_step():
+    """Plain descent with rate 1 moves each parameter by its gradient, so that the step has the gradient's length."""
+    game = play(small_game(), 5)
+    game.generator_optimizer = torch.optim.SGD(game.generator.parameters(), 1.0)
+    before = torch.nn.utils.parameters_to_vector(game.generator.parameters()).detach().clone()
+    play(game, 6)
+    step = torch.nn.utils.parameters_to_vector(game.generator.parameters()).detach() - before
+    assert step.norm() > 0 and game.history[-1].generator_gradient == pytest.approx(step.norm().item(), rel=1e-4)
+    assert training.gradient_norm(torch.nn.Linear(2, 2)) == 0, "no gradient has reached it yet"
+
+
 def test_weight_average_follows_its_formula():
     game = play(small_game(average_decay=0.9), 1)
     expected = [weight.detach().clone() for weight in game.generator.parameters()]
@@ -274,7 +285,8 @@ def test_csv_has_a_row_a_turn(tmp_path):
     game.history.write_csv(tmp_path / "new folder" / "history.csv", turns_per_epoch=8)
     rows = list(csv.DictReader((tmp_path / "new folder" / "history.csv").open()))
     assert [float(row["epoch"]) for row in rows] == [0.125, 0.25, 0.375, 0.5]
-    assert list(rows[0]) == ["epoch", "turn", "real_p", "fake_p", "generator_loss", "discriminator_loss"]
+    columns = ["epoch", "turn", "real_p", "fake_p", "generator_loss", "discriminator_loss", "generator_gradient"]
+    assert list(rows[0]) == columns
     assert float(rows[3]["generator_loss"]) == pytest.approx(game.history[3].generator_loss, abs=1e-6)
     with pytest.raises(ValueError, match="above 0, not 0"):
         game.history.write_csv(tmp_path / "history.csv", turns_per_epoch=0)
@@ -287,6 +299,15 @@ def test_csv_is_read_back(tmp_path):
     assert isinstance(back, History) and back.column("turn") == [1, 2, 3]
     for mine, its in zip(game.history, back):
         assert its == pytest.approx(mine, abs=1e-6)
+
+
+def test_csv_leaves_out_the_gradient_where_nobody_measured_it(tmp_path):
+    by_hand = History([Record(1, 0.5, 0.25, 0.75, 1.5), Record(2, 0.5, 0.5, 0.75, 1.25)])
+    by_hand.write_csv(tmp_path / "history.csv", turns_per_epoch=8)
+    assert (tmp_path / "history.csv").read_text().splitlines()[0].endswith(",generator_loss,discriminator_loss")
+    back = History.read_csv(tmp_path / "history.csv")
+    assert [record[:5] for record in back] == [record[:5] for record in by_hand]
+    assert all(math.isnan(record.generator_gradient) for record in back)
 
 
 @pytest.mark.parametrize(
@@ -499,7 +520,7 @@ def test_bad_checkpoints_are_refused_and_change_nothing(tmp_path):
     assert said != good.read_bytes()
     (tmp_path / "said.safetensors").write_bytes(said)
     save_file({"weight": torch.zeros(2)}, tmp_path / "foreign.safetensors")
-    for name, version, said in [("older", 1, "{}"), ("later", 9, "{}"), ("headless", 2, "{"), ("turnless", 2, '{"turns": "3"}')]:
+    for name, version, said in [("older", 2, "{}"), ("later", 9, "{}"), ("headless", 3, "{"), ("turnless", 3, '{"turns": "3"}')]:
         header = {"format": f"gan_lessons game {version}", "game": said}
         save_file({"weight": torch.zeros(2)}, tmp_path / f"{name}.safetensors", header)
     torch.manual_seed(0)
@@ -518,7 +539,7 @@ def test_bad_checkpoints_are_refused_and_change_nothing(tmp_path):
         (game, "", CheckpointError, "is a folder"),
         (game, "flipped", CheckpointError, "damaged: it is not what was saved"),
         (game, "said", CheckpointError, "damaged: it is not what was saved"),
-        (game, "older", CheckpointError, "format 'gan_lessons game 1', written by another version"),
+        (game, "older", CheckpointError, "format 'gan_lessons game 2', written by another version"),
         (game, "later", CheckpointError, "format 'gan_lessons game 9', written by another version"),
         (game, "headless", CheckpointError, "its header cannot be read"),
         (game, "turnless", CheckpointError, "its header cannot be read"),
@@ -684,3 +705,46 @@ def test_a_path_may_begin_at_home(tmp_path, monkeypatch):
     small_game().save("~/game.safetensors")
     assert (tmp_path / "game.safetensors").is_file()
     small_game().load("~/game.safetensors")
+
+
+# ---------------------------------------------------------------------------------- the best state so far
+
+
+@pytest.mark.parametrize("kind", ["dense", "convolutional"])
+def test_the_best_state_comes_back_to_the_bit_and_plays_on_as_it_did(kind):
+    def made():
+        if kind == "dense":
+            return small_game(), draw
+        torch.manual_seed(0)
+        networks = models.conv_generator(3, (1, 8, 8), width=4), models.conv_discriminator((1, 8, 8), width=4)
+        return Game(*networks, latent_size=3, batch_size=4), lambda n: torch.randn(n, 1, 8, 8).tanh()
+
+    def play_on(game, real, until):
+        for _ in game.play(real, until):
+            pass
+        return game
+
+    (game, real), (straight, _) = made(), made()
+    best, scores = training.Best(game), {3: 5.0, 6: 2.0, 9: 2.0, 12: float("nan"), 15: 7.0}
+    assert [best.offer(score) for turn, score in scores.items() if play_on(game, real, turn)] == [True, True] + 3 * [False]
+    assert (best.score, best.turn) == (2.0, 6)
+    game.snapshots[15] = torch.zeros(1, 1, 2, 2)
+    game.generator_optimizer.param_groups[0]["lr"] = 1e-9
+    best.restore()
+    assert game.snapshots == {} and game.turns == len(game.history) == 6
+    assert_same(game, play_on(straight, real, 6))
+    at_15 = play_on(straight, real, 15)
+    assert_same(play_on(game, real, 15), at_15)
+    best.restore()  # what was played on from it has not touched it
+    assert game.turns == 6
+    assert_same(play_on(game, real, 15), at_15)
+
+
+def test_keeping_the_best_state_changes_nothing_and_there_must_be_one():
+    game = play(small_game(), 4)
+    best = training.Best(game)
+    with pytest.raises(ValueError, match=r"No state has been kept yet: best.offer\(score\)"):
+        best.restore()
+    assert (best.score, best.turn, game.turns) == (math.inf, 0, 4)
+    assert best.offer(-1.0)
+    assert_same(play(game, 9), play(small_game(), 9))
