@@ -102,8 +102,10 @@ def _players() -> tuple[nn.Module, nn.Module, torch.optim.Optimizer, torch.optim
         )
         for outputs in (2, 1)
     )  # fmt: skip
-    rates = ((forger, 1e-3), (critic, 4e-3))
-    return forger, critic, *(torch.optim.Adam(player.parameters(), lr, (0.0, 0.99), fused=True) for player, lr in rates)
+    forger_optimizer, critic_optimizer = (
+        torch.optim.Adam(player.parameters(), lr, (0.0, 0.99), fused=True) for player, lr in ((forger, 1e-3), (critic, 4e-3))
+    )
+    return forger, critic, forger_optimizer, critic_optimizer
 
 
 def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
