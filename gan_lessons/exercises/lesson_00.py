@@ -180,7 +180,7 @@ def check_missing(answers) -> str:
 
 
 @exercise(
-    "For which points should the critic's score rise, for which should it fall, and whose weights should each step move?",
+    "What is each of the two steps there for, and does its line do that?",
     "follow the signs of the critic's loss first, and then look whose optimizer makes the second step.",
     returns_nothing=True,
 )
@@ -224,6 +224,8 @@ def check_spiral(paint) -> str:
     """paint(n): n fakes of the spiral, n×2, by a forger that has been trained: 94 % of them on it, 94 % of it covered."""
     if isinstance(paint, Tensor):
         raise Hint("Give the function that paints, not its points.")
+    if paint is spiral:
+        raise Hint("That is the museum itself. The points are to come from a forger, which never sees the spiral.")
     points, again = (_points(paint, 1000) for _ in range(2))
     if torch.equal(points, again):
         raise Hint("Two calls gave the very same points: draw z anew at each call.")
@@ -235,7 +237,7 @@ def check_spiral(paint) -> str:
     if covered < BAR:
         raise Hint(f"{found}. It leaves parts of the spiral out: give it time, or more weights, to get there.")
     if on < BAR:
-        raise Hint(f"{found}. Too many lie beside it: what did longer training do to the heart's stray points?")
+        raise Hint(f"{found}. Too many lie beside it: has your forger had time enough?")
     return f"{found}."
 
 
