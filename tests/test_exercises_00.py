@@ -1,88 +1,118 @@
 """Every check of lesson 00 takes the right answer, and refuses plausible wrong ones by naming the mistake."""
 
-import math
+import functools
 import re
 
 import numpy
 import pytest
 import torch
+from torch.nn.functional import softplus
 
-from gan_lessons import models
 from gan_lessons.exercises import lesson_00
 
 
-def moved_in_place(z, direction, amount):
-    z += amount * direction / direction.norm()
-    return z
+def unit(vector):
+    return vector / vector.norm()
 
 
-def moved_row_by_row(z, direction, amount):
-    return torch.stack([row + amount * direction / direction.norm() for row in z])
+def cleaned(direction, other):
+    return unit(direction - direction @ unit(other) * unit(other))
 
 
-def moved_by_two_loops(z, direction, amount):
-    new = torch.zeros(z.shape)
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            new[i, j] = z[i, j] + amount * direction[j] / math.sqrt(sum(float(each) ** 2 for each in direction))
-    return new
+def cleaned_without_units(direction, other):
+    rest = direction - (direction @ other) / (other @ other) * other
+    return rest / rest.square().sum().sqrt()
 
 
-def moved_in_numpy(z, direction, amount):
-    z, direction = z.numpy().astype(float), direction.numpy()
-    return z + amount * direction / numpy.linalg.norm(direction)
+def cleaned_in_numpy(direction, other):
+    direction, other = direction.numpy().astype(float), other.numpy().astype(float)
+    rest = direction - direction @ other / (other @ other) * other
+    return rest / numpy.linalg.norm(rest)
 
 
-def direction_in_place(z, direction, amount):
-    direction /= direction.norm()
-    return z + amount * direction
+def cleaned_by_least_squares(direction, other):
+    part = torch.linalg.lstsq(other[:, None], direction[:, None]).solution
+    return torch.nn.functional.normalize(direction - (other[:, None] @ part)[:, 0], dim=0)
 
 
-def as_in_the_lesson(critic, real, fake):
-    found = (models.run(critic, real) > 0).sum() + (models.run(critic, fake) < 0).sum()
-    return found.double() / (len(real) + len(fake))
+def descend(optimizer, loss):
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
 
 
-def one_by_one(critic, real, fake):
-    right = 0
-    for pictures, sign in ((real, 1), (fake, -1)):
-        for picture in pictures:
-            right += int(sign * critic(picture[None]) > 0)
-    return right / (len(real) + len(fake))
+def turn(forger, critic, forger_optimizer, critic_optimizer, real, z):
+    fake = forger(z)
+    descend(critic_optimizer, softplus(-critic(real)).mean() + softplus(critic(fake.detach())).mean())
+    descend(forger_optimizer, softplus(-critic(fake)).mean())
 
 
-def right_about(critic, real, fake):
-    return ((critic(real) > 0).sum() + (critic(fake) < 0).sum()) / (len(real) + len(fake))
+def turn_with_the_other_sign(forger, critic, forger_optimizer, critic_optimizer, real, z):
+    """The critic's score is high for fakes, and the forger wants it low: the same game."""
+    fake = forger(z)
+    descend(critic_optimizer, softplus(critic(real)).mean() + softplus(-critic(fake.detach())).mean())
+    descend(forger_optimizer, softplus(critic(fake)).mean())
 
 
-def counted(critic, real, fake):
-    return (critic(real) > 0).sum() + (critic(fake) < 0).sum()
+def turn_in_torchs_words(forger, critic, forger_optimizer, critic_optimizer, real, z):
+    loss, ones, zeros = torch.nn.functional.binary_cross_entropy_with_logits, torch.ones(128, 1), torch.zeros(128, 1)
+    with torch.no_grad():
+        fake = forger(z)
+    descend(critic_optimizer, loss(critic(real), ones) + loss(critic(fake), zeros))
+    descend(forger_optimizer, loss(critic(forger(z)), ones))
+    return loss
 
 
-def took_for_real(critic, real, fake):
-    return (torch.cat([critic(real), critic(fake)]) > 0).float().mean()
+def turn_as_it_was(forger, critic, forger_optimizer, critic_optimizer, real, z):
+    fake = forger(z)
+    descend(critic_optimizer, softplus(critic(real)).mean() + softplus(-critic(fake.detach())).mean())
+    descend(critic_optimizer, softplus(-critic(fake)).mean())
 
 
-def mean_of_two(critic, real, fake):
-    return ((critic(real) > 0).float().mean() + (critic(fake) < 0).float().mean()) / 2
+def turn_with_the_signs_mended(forger, critic, forger_optimizer, critic_optimizer, real, z):
+    fake = forger(z)
+    descend(critic_optimizer, softplus(-critic(real)).mean() + softplus(critic(fake.detach())).mean())
+    descend(critic_optimizer, softplus(-critic(fake)).mean())
 
 
-def border_at_half(critic, real, fake):
-    return ((critic(real) > 0.5).sum() + (critic(fake) < 0.5).sum()) / (len(real) + len(fake))
+def turn_with_the_optimizer_mended(forger, critic, forger_optimizer, critic_optimizer, real, z):
+    fake = forger(z)
+    descend(critic_optimizer, softplus(critic(real)).mean() + softplus(-critic(fake.detach())).mean())
+    descend(forger_optimizer, softplus(-critic(fake)).mean())
 
 
-def probability_above_zero(critic, real, fake):
-    return ((critic(real).sigmoid() > 0).sum() + (critic(fake).sigmoid() < 0).sum()) / (len(real) + len(fake))
+def turn_without_detach(forger, critic, forger_optimizer, critic_optimizer, real, z):
+    fake = forger(z)
+    descend(critic_optimizer, softplus(-critic(real)).mean() + softplus(critic(fake)).mean())
+    descend(forger_optimizer, softplus(-critic(fake)).mean())
 
 
-def spiral(n):
-    t = 10 * torch.rand(n)
-    return torch.stack([t.cos(), t.sin()], dim=1) * t[:, None] / 8
+def turn_of_the_forger_alone(forger, critic, forger_optimizer, critic_optimizer, real, z):
+    descend(forger_optimizer, softplus(-critic(forger(z))).mean())
 
 
-def same_each_time(n):
-    t = torch.linspace(0, 2 * math.pi, n)
-    return torch.stack([t.cos(), t.sin()], dim=1)
+def turn_with_a_detached_forger(forger, critic, forger_optimizer, critic_optimizer, real, z):
+    fake = forger(z).detach()
+    descend(critic_optimizer, softplus(-critic(real)).mean() + softplus(critic(fake)).mean())
+    descend(forger_optimizer, softplus(-critic(fake)).mean())
+
+
+def spiral_trained(turns):
+    """The lesson's ten lines on the spiral, trained when the first points are asked for."""
+
+    @functools.cache
+    def forger():
+        forger, *rest = lesson_00._players()
+        for _ in range(turns):
+            turn(forger, *rest, lesson_00.spiral(128), torch.randn(128, 2))
+        return forger
+
+    return lambda n: forger()(torch.randn(n, 2))
+
+
+def half_a_spiral(n):
+    points = lesson_00.spiral(20 * n)
+    return points[points.norm(dim=1) > 0.9][:n]
 
 
 CASES = [
@@ -101,67 +131,71 @@ CASES = [
     ("check_numbers", True, "not the bool"),
     ("check_numbers", lambda: 12288, "not a function"),
     ("check_numbers", ..., "Not attempted yet"),
-    ("check_moved", lambda z, direction, amount: z + amount * direction / direction.norm(), "Right. That is a slider"),
-    ("check_moved", lambda z, d, amount: z + amount * (d / d.norm())[None, :], "Right. That is"),
-    ("check_moved", lambda z, d, amount: z + amount * (d / d.norm()).expand(len(z), -1), "Right. That is"),
-    ("check_moved", lambda z, d, amount: torch.nn.functional.normalize(d, dim=0).mul(amount).add(z), "Right. That is"),
-    ("check_moved", lambda z, d, amount: z.double() + amount * d.double() / d.square().sum().sqrt(), "Right. That is"),
-    ("check_moved", moved_row_by_row, "Right. That is"),
-    ("check_moved", moved_by_two_loops, "Right. That is"),
-    ("check_moved", moved_in_numpy, "Right. That is"),
-    ("check_moved", direction_in_place, "Right. That is"),
-    ("check_moved", lambda z, d, amount: z + amount * d / 5, "by -1.5 along"),
-    ("check_moved", lambda z, d, amount: z + 2 * d / d.norm(), "by 0 along"),
-    ("check_moved", lambda z, d, amount: (z + amount * d / d.norm())[0], r"shape \(4, 3\) is expected"),
-    ("check_moved", lambda z, d, amount: None, "is there a `return`"),
-    ("check_moved", lambda z, d, amount: z + amount * d / d.norm(dim=1), "IndexError: .* one row of numbers has dim=0 alone"),
-    ("check_moved", lambda z, d, a: z + a * torch.nn.functional.normalize(d, dim=1), "one row of numbers has dim=0 alone"),
-    ("check_moved", lambda z, d, amount: z + amount * d / 0, "There is (nan|inf)"),
-    ("check_moved", lambda z, direction, amount: z + amount * direction, "too far.*length 5"),
-    ("check_moved", lambda z, direction, amount: z - amount * direction / direction.norm(), "the other way"),
-    ("check_moved", lambda z, direction, amount: z + direction / direction.norm(), "whatever the amount"),
-    ("check_moved", lambda z, direction, amount: amount * direction / direction.norm(), "the step alone"),
-    ("check_moved", lambda z, direction, amount: z + amount * direction / direction.abs().sum(), "sum of squares"),
-    ("check_moved", lambda z, direction, amount: z, "Nothing has moved"),
-    ("check_moved", moved_in_place, "z itself has changed"),
-    ("check_moved", lambda z, direction, amount: ..., "Not attempted yet"),
-    ("check_share_right", right_about, "Right. 1 would be"),
-    ("check_share_right", lambda *all: right_about(*all).item(), "Right. 1 would be"),
-    ("check_share_right", as_in_the_lesson, "Right. 1 would be"),
-    ("check_share_right", one_by_one, "Right. 1 would be"),
-    ("check_share_right", lambda *all: right_about(*all).numpy().reshape(1, 1), "Right. 1 would be"),
-    ("check_share_right", lambda *all: (one_by_one(*all),), "tuple of one"),
-    ("check_share_right", counted, "counts them. Divide"),
-    ("check_share_right", lambda *all: 100 * right_about(*all), "a percentage"),
-    ("check_share_right", lambda *all: 2 * mean_of_two(*all), "two shares added up"),
-    (
-        "check_share_right",
-        lambda critic, real, fake: counted(critic, real, fake) / len(real),
-        "divides by the real pictures alone",
-    ),
-    ("check_share_right", lambda critic, real, fake: (critic(real) > 0).mean(), "no mean of True and False"),
-    ("check_shape", lambda n: spiral(n) + 10, "make your figure smaller, or move it"),
-    ("check_share_right", took_for_real, "takes for real"),
-    ("check_share_right", mean_of_two, "mean of two shares"),
-    ("check_share_right", border_at_half, "lies at 0, not at 0.5"),
-    ("check_share_right", probability_above_zero, "above 0 for every picture"),
-    ("check_share_right", lambda critic, real, fake: (critic(real) > 0).float().mean(), "real pictures alone"),
-    ("check_share_right", lambda *all: 1 - right_about(*all), "Upside down"),
-    ("check_share_right", lambda critic, real, fake: critic(real) > 0, "Add up, and divide"),
-    ("check_share_right", lambda critic, real, fake: ..., "Not attempted yet"),
-    ("check_shape", spiral, "Right. Put it"),
-    ("check_shape", lambda n: torch.rand(n, 2), "Right. Put it"),
-    ("check_shape", lambda n: spiral(n).double(), "float64.*float32"),
-    ("check_shape", lambda n: spiral(n).half(), "float16.*float32"),
-    ("check_shape", lambda n: spiral(n).numpy(), "not a numpy array"),
-    ("check_shape", lambda n: spiral(n) / 0, "There is"),
-    ("check_shape", same_each_time, "the very same points"),
-    ("check_shape", lambda n: spiral(n).T, "stack with dim=1"),
-    ("check_shape", lambda n: 10 * spiral(n), "fits between"),
-    ("check_shape", lambda n: spiral(500), "Asked for 7 points"),
-    ("check_shape", lambda n: torch.rand(n, 2) * torch.tensor([1.0, 0.0]), "straight line"),
-    ("check_shape", lambda n: torch.rand(n), "have the shape"),
-    ("check_shape", lambda n: ..., "Not attempted yet"),
+    ("check_cleaned", cleaned, "Right. A step along"),
+    ("check_cleaned", cleaned_without_units, "Right. A step along"),
+    ("check_cleaned", cleaned_in_numpy, "Right. A step along"),
+    ("check_cleaned", cleaned_by_least_squares, "Right. A step along"),
+    ("check_cleaned", lambda d, other: cleaned(d.double(), other.double()).tolist() and cleaned(d, other), "Right. A step"),
+    ("check_cleaned", lambda d, other: d - d @ unit(other) * unit(other), "Its length is not 1"),
+    ("check_cleaned", lambda d, other: unit(d), "Nothing has been taken away"),
+    ("check_cleaned", lambda d, other: unit(d - unit(other)), "takes the whole other direction away"),
+    ("check_cleaned", lambda d, other: unit(d - other), "gone, and more"),
+    ("check_cleaned", lambda d, other: unit(unit(d) - unit(other)), "two unit vectors"),
+    ("check_cleaned", lambda d, other: unit(d @ unit(other) * unit(other)), "shared part, which was to go"),
+    ("check_cleaned", lambda d, other: unit(d + d @ unit(other) * unit(other)), "twice as much"),
+    ("check_cleaned", lambda d, other: unit(d - d @ other * other), "length 5 here"),
+    ("check_cleaned", lambda d, other: unit(d - d @ unit(other) * other), "counts twice"),
+    ("check_cleaned", lambda d, other: unit(d - 2.4 * unit(other)), "yours one gets"),
+    ("check_cleaned", lambda d, other: -cleaned(d, other), "is left, not"),
+    ("check_cleaned", lambda d, other: d @ other, r"shape \(4,\) is expected"),
+    ("check_cleaned", lambda d, other: None, "is there a `return`"),
+    ("check_cleaned", lambda d, other: ..., "Not attempted yet"),
+    ("check_missing", [2, 4, 1, 3], "Right. Each line"),
+    ("check_missing", (2, 4, 1, 3), "Right. Each line"),
+    ("check_missing", torch.tensor([2, 4, 1, 3]), "Right. Each line"),
+    ("check_missing", numpy.array([2.0, 4.0, 1.0, 3.0]), "Right. Each line"),
+    ("check_missing", {"a": 2, "b": 4, "c": 1, "d": 3}, "Right. Each line"),
+    ("check_missing", {"a": 2, "b": 4, "c": 1}, "Still without a number: d"),
+    ("check_missing", [2, ..., 1, 3], "Still without a number: b"),
+    ("check_missing", [1, 4, 2, 3], "2 of 4 are right. Look at a again. Without line 1 no real point"),
+    ("check_missing", [2, 1, 4, 3], "Look at b again. Without line 1"),
+    ("check_missing", [2, 3, 1, 4], "Look at b again. Without line 3"),
+    ("check_missing", [2, 4, 3, 1], "Look at c again. Without line 3"),
+    ("check_missing", [4, 2, 1, 3], "Look at a again. Without line 4"),
+    ("check_missing", [2, 2, 1, 3], "Look at b again. Without line 2"),
+    ("check_missing", [2, 4, 1, 5], "5 is no line"),
+    ("check_missing", [2, 4, 1], "list of four numbers"),
+    ("check_missing", {"e": 2}, "'e' is no game"),
+    ("check_missing", "2413", "list of four numbers"),
+    ("check_missing", ["2", "4", "1", "3"], "One number is expected, not the str"),
+    ("check_missing", 4, "list of four numbers"),
+    ("check_missing", [..., ..., ..., ...], "Not attempted yet"),
+    ("check_turn", turn, "Right. After 600 turns"),
+    ("check_turn", turn_with_the_other_sign, "Right. After 600 turns"),
+    ("check_turn", turn_in_torchs_words, "Right. After 600 turns"),
+    ("check_turn", turn_as_it_was, "the forger's weights are what they were"),
+    ("check_turn", turn_with_the_signs_mended, "the forger's weights are what they were"),
+    ("check_turn", turn_with_the_optimizer_mended, "Which of the two should each line push up"),
+    ("check_turn", turn_without_detach, "backward through the graph a second time"),
+    ("check_turn", turn_of_the_forger_alone, "the critic's weights are what they were"),
+    ("check_turn", turn_with_a_detached_forger, "the forger's weights are what they were"),
+    ("check_turn", lambda *all: (turn(*all), ...)[1], "still ends with `return"),
+    ("check_turn", lambda *all: ..., "Not attempted yet"),
+    ("check_spiral", lambda n: lesson_00.spiral(n), "Right."),
+    ("check_spiral", lesson_00.spiral, "That is the museum itself"),
+    ("check_spiral", lambda n: lesson_00.spiral(n).double().numpy(), "Right."),
+    ("check_spiral", spiral_trained(turns=4000), "Right."),
+    ("check_spiral", spiral_trained(turns=300), "Too many lie beside it|leaves parts"),
+    ("check_spiral", lesson_00.heart, "Too many lie beside it|leaves parts"),
+    ("check_spiral", half_a_spiral, "leaves parts of the spiral out"),
+    ("check_spiral", lambda n: torch.zeros(n, 2) + 0.01 * torch.randn(n, 2), "Was your forger trained"),
+    ("check_spiral", lambda n: lesson_00.spiral(n) + 0.1 * torch.randn(n, 2), "Too many lie beside it"),
+    ("check_spiral", lambda n: torch.ones(n, 2), "the very same points"),
+    ("check_spiral", lambda n: lesson_00.spiral(n).T, "Two rows of 1000"),
+    ("check_spiral", lambda n: lesson_00.spiral(1000), r"shape \(7, 2\) is expected"),
+    ("check_spiral", lesson_00.spiral(1000), "function that paints"),
+    ("check_spiral", lambda n: lesson_00.spiral(n) / 0, "There is"),
+    ("check_spiral", lambda n: ..., "Not attempted yet"),
 ]
 
 
@@ -171,7 +205,17 @@ def test_verdict(check, answer, says, verdict):
     assert re.search(says, verdict())
 
 
-@pytest.mark.parametrize("check", ["check_numbers", "check_moved", "check_share_right", "check_shape"])
+@pytest.mark.parametrize("check", ["check_numbers", "check_cleaned", "check_missing", "check_turn", "check_spiral"])
 def test_the_untouched_exercise_asks(check, verdict):
     getattr(lesson_00, check)(...)
     assert re.fullmatch(r"Not attempted yet\. [A-Z].*\?( Write your answer in place of `\.\.\.`\.)?", verdict())
+
+
+def test_each_broken_game_shows_its_missing_line():
+    games = lesson_00.broken_games()
+    signs = {letter: (scores[0] > 2) - (scores[0] < -2) for letter, (_, _, *scores) in games.items()}
+    assert signs == {"a": 1, "b": 1, "c": -1, "d": 0}
+    fakes = {letter: scores[1] for letter, (_, _, *scores) in games.items()}
+    assert fakes["a"] > 2 and fakes["b"] < -2 and fakes["c"] < -2
+    assert torch.equal(games["b"][0], games["b"][1]), "a forger that does not learn paints what it painted"
+    assert (games["d"][1].abs() > 4).any(dim=1).float().mean() > 0.5, "up an untrained critic's slope there is no end"

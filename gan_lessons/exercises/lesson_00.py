@@ -1,7 +1,10 @@
-"""The checks of lesson 00, start here."""
+"""The checks of lesson 00, start here, and the small games on a plane that they play."""
+
+import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 from gan_lessons.exercises import Hint, described, exercise, number, refuse, tensor
 
@@ -27,100 +30,219 @@ def check_numbers(answer) -> str:
 
 
 @exercise(
-    "Which part of a direction says where it points, and how do you get rid of the part that says how long it is?",
-    "direction.norm() is the direction's length; what is left of the direction when you divide by it?",
+    "Walking one step along `direction`, how far do you get along `other`, and how would you take that part back?",
+    "with both of length 1, direction @ other is the step along other that is hidden in direction.",
 )
-def check_moved(moved) -> str:
-    """moved(z, direction, amount): n×100 z, moved by so many units along the direction, whatever the direction's length."""
-    z = torch.tensor([[1.0, 2.0, 0.5], [-1.0, 0.0, 0.7], [0.3, -2.0, 1.1], [2.0, 0.1, -0.4]])
-    direction = torch.tensor([0.0, 3.0, 4.0])
-    unit = direction / 5
-    found = tensor(moved(z, direction, 2.0))
-    if 0 in moved.changed:
-        raise Hint("z itself has changed. A slider that is moved back must find the old face: return a new tensor.")
-    too_far = "That is too far: this direction has length 5, and only where it points should count. Divide by its length."
+def check_cleaned(cleaned) -> str:
+    """cleaned(direction, other): the direction, of length 1, without what it has in common with the other one."""
+    direction, other = torch.tensor([3.0, 4.0, 0.0, 1.0]), torch.tensor([0.0, 3.0, 4.0, 0.0])
+    unit = other / other.norm()
+    shared = (direction @ unit) * unit
+    found = tensor(cleaned(direction, other), direction.shape)
     refuse(found, {
-        "Nothing has moved: where is the amount?": z,
-        too_far: z + 2 * direction,
-        "That is the other way: add, do not subtract.": z - 2 * unit,
-        "That moves by 1, whatever the amount is.": z + unit,
-        "That is the step alone, from z = 0. It should begin at z.": 2 * unit,
-        "Divided too often: direction.norm() is 5 here, not 25.": z + 2 * direction / 25,
-        "Divided by the sum of its numbers. The length is the root of the sum of squares: direction.norm().": z + 2 * direction / 7,
-    }, atol=1e-5)  # fmt: skip
-    for way, amount in ((direction, 2.0), (direction, 0.0), (torch.tensor([2.0, -1.0, 2.0]), -1.5)):
-        right = z + amount * way / way.norm()
-        found = tensor(moved(z, way, amount), z.shape)
-        if not torch.allclose(found, right.double(), atol=1e-5):
-            raise Hint(f"From {_row(z)} by {amount:g} along {way.tolist()} leads to {_row(right)}, not to {_row(found)}.")
-    return "That is a slider: it moves z, and the generator draws the face that lies there."
+        "Its length is not 1: the shared part had its share in it. Divide by the length that is left.": direction - shared,
+        "Nothing has been taken away: a step along it still leads along the other one.": _unit(direction),
+        "That takes the whole other direction away. Take only as much of it as the direction has in it.": _unit(direction - unit),
+        "All of the other direction is gone, and more. Take only as much of it away as the direction has in it.": _unit(direction - other),
+        "That is from two unit vectors, but the other one whole: multiply it by direction @ other first.": _unit(_unit(direction) - unit),
+        "That is the shared part, which was to go.": unit,
+        "Now there is twice as much of it: subtract the shared part.": _unit(direction + shared),
+        "The other direction has length 5 here. Bring it to length 1 before you measure with it.":
+            _unit(direction - (direction @ other) * other),
+        "The length of the other one counts twice, in the product and in the step: bring it to length 1 first.":
+            _unit(direction - (direction @ unit) * other),
+    }, atol=1e-4)  # fmt: skip
+    for way, off in ((direction, other), (torch.tensor([1.0, -2.0, 2.0, 0.5]), torch.tensor([-0.4, 0.1, 0.2, 0.2]))):
+        right = _unit(way - (way @ off) / (off @ off) * off)
+        found = tensor(cleaned(way, off), way.shape)
+        if not torch.allclose(found, right.double(), atol=1e-4):
+            raise Hint(
+                f"From {way.tolist()}, cleaned of {_rounded(off)}, {_rounded(right)} is left, not {_rounded(found)}: a step along "
+                f"it must lead nowhere along the other one, and along yours one gets {(found @ _unit(off).double()).item():.2f} far."
+            )
+    return "A step along what is left does not move along the other one at all. Now count what it changes."
 
 
-def _row(z: torch.Tensor) -> str:
-    return str([round(value, 2) for value in z[0].tolist()])
+def _unit(vector: Tensor) -> Tensor:
+    return vector / vector.norm()
 
 
-class _Critic(nn.Module):
-    """Scores pictures of three numbers by their mean, as a network, so that it can be used as the lesson's critics are."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.full((3,), 1 / 3), requires_grad=False)
-
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        return pictures @ self.weight
+def _rounded(vector: Tensor) -> str:
+    return str([round(value, 2) for value in vector.tolist()])
 
 
-@exercise("When is the critic right about a real picture, and when about a fake?",
-          "critic(real) > 0 says for each real picture whether the critic is right; what says so for each fake?")  # fmt: skip
-def check_share_right(share_right) -> str:
-    """share_right(critic, real, fake): the share of all the pictures about which the critic is right."""
-    # 28 of 40 real pictures and 15 of 20 fakes are judged rightly; the rest so that each mistake gives a share of its own.
-    real = torch.cat([torch.full((22, 3), 0.3), torch.full((6, 3), 2.0), torch.full((12, 3), -1.0)])
-    fake = torch.cat([torch.full((15, 3), -0.5), torch.full((5, 3), 1.0)])
-    share = number(share_right(_Critic(), real, fake), "Add up, and divide by how many pictures there are.")
-    refuse(share, {
-        "That is a percentage; a share lies between 0 and 1.": 100 * 43 / 60,
-        "Those are two shares added up. Count the pictures it is right about, and divide by how many there are.": 28 / 40 + 15 / 20,
-        "That divides by the real pictures alone. Divide by how many there are, real and fake.": 43 / 40,
-        "That counts them. Divide by how many pictures there are, real and fake.": 43,
-        "That looks at the real pictures alone. A critic that calls everything real would be perfect.": 28 / 40,
-        "That looks at the fakes alone.": 15 / 20,
-        "Only the real ones are counted, but all are divided by: count the fakes it is right about, too.": 28 / 60,
-        "For a fake the critic is right where its score is below zero; you have counted those it takes for real.": 33 / 60,
-        "Upside down: that is how often the critic is wrong.": 17 / 60,
-        "That is the mean of two shares. There are twice as many real pictures here, and each counts once.": (28 / 40 + 15 / 20) / 2,
-        "For scores the border between real and fake lies at 0, not at 0.5.": 21 / 60,
-        "A probability is above 0 for every picture. Compare the score with 0, or the probability with 0.5.": 40 / 60,
-    })  # fmt: skip
-    if abs(share - 43 / 60) > 1e-4:
-        raise Hint(
-            f"A critic that is right about 28 of 40 real pictures and 15 of 20 fakes is right about 0.717 of all, not {share:.3f}."
+# ------------------------------------------------------------------------------------- games on a plane
+
+
+def heart(n: int) -> Tensor:
+    """n random points, n×2, on the lesson's heart."""
+    t = 2 * math.pi * torch.rand(n)
+    y = 13 * t.cos() - 5 * (2 * t).cos() - 2 * (3 * t).cos() - (4 * t).cos()
+    return torch.stack([16 * t.sin() ** 3, y], dim=1) / 12 + 0.05 * torch.randn(n, 2)
+
+
+def spiral(n: int) -> Tensor:
+    """n random points, n×2, on a spiral of one and a half rounds, equally many on equal lengths."""
+    t = 0.7 + 3 * math.pi * torch.rand(n).sqrt()
+    return torch.stack([t * t.cos(), t * t.sin()], dim=1) / 8 + 0.03 * torch.randn(n, 2)
+
+
+def on_and_covered(fake: Tensor, real: Tensor, within: float = 0.15) -> tuple[float, float]:
+    """The share of the fakes (n×2) with a real point (m×2) so near, and the share of the real points with a fake so near."""
+    near = torch.cdist(fake.double(), real.double()) < within
+    return near.any(dim=1).double().mean().item(), near.any(dim=0).double().mean().item()
+
+
+def _players() -> tuple[nn.Module, nn.Module, torch.optim.Optimizer, torch.optim.Optimizer]:
+    """The lesson's two networks, and their optimizers."""
+    torch.manual_seed(0)
+    forger, critic = (
+        nn.Sequential(
+            nn.Linear(2, 64), nn.LeakyReLU(0.2), nn.Linear(64, 64), nn.LeakyReLU(0.2), nn.Linear(64, outputs)
         )
-    return "1 would be a critic that nothing escapes, and at one half it might as well toss a coin."
+        for outputs in (2, 1)
+    )  # fmt: skip
+    forger_optimizer, critic_optimizer = (
+        torch.optim.Adam(player.parameters(), lr, (0.0, 0.99), fused=True) for player, lr in ((forger, 1e-3), (critic, 4e-3))
+    )
+    return forger, critic, forger_optimizer, critic_optimizer
 
 
-@exercise("Which one number (an angle, a place along a line) says where on your figure a point lies, and how is it drawn at random?",
-          "draw n random numbers with torch.rand, make a first and a second coordinate of them, and join the two with torch.stack.")  # fmt: skip
-def check_shape(shape) -> str:
-    """shape(n): n random points of a figure of one's own, n×2, about as large as the heart."""
-    points, again = shape(500), shape(500)
-    if not isinstance(points, torch.Tensor):
-        raise Hint(f"shape should give a tensor, not {described(points)}.")
-    if points.shape == (2, 500):
-        raise Hint("Two rows of 500. Each point is a row of two: stack with dim=1.")
-    if points.shape != (500, 2):
-        raise Hint(f"500 points in the plane have the shape (500, 2), not {tuple(points.shape)}.")
-    if points.dtype != torch.float32:
-        raise Hint(f"The points are of type {points.dtype}, and the networks reckon with torch.float32: add .float() at the end.")
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+# ------------------------------------------------------------------------------------- a line is missing
+
+# By the number of the line that is missing, what one sees then.
+WITHOUT = {
+    1: "Without line 1 no real point ever reaches the critic. Would its score for the heart be high?",
+    2: "Without line 2 nothing ever lowers a score. Would the critic's score for the fakes be low?",
+    3: "Without line 3 the critic's scores are those of an untrained network. What would it say of the heart?",
+    4: "Without line 4 the forger does not learn at all. Where would its points lie?",
+}
+_MISSING = {"a": 2, "b": 4, "c": 1, "d": 3}
+
+
+def broken_games(turns: int = 400) -> dict[str, tuple[Tensor, Tensor, float, float]]:
+    """Four games on the heart, each without one line: by letter the forger's first and last points (500×2), and the means of
+    the critic's scores for the heart and for the last points."""
+    return {letter: _broken_game(missing, turns) for letter, missing in _MISSING.items()}
+
+
+def _broken_game(missing: int, turns: int) -> tuple[Tensor, Tensor, float, float]:
+    with torch.random.fork_rng(devices=[]):
+        forger, critic, forger_optimizer, critic_optimizer = _players()
+        z = torch.randn(500, 2)
+        before = forger(z).detach()
+        for _ in range(turns):
+            real, fake = heart(128), forger(torch.randn(128, 2))
+            for_real, for_fake = softplus(-critic(real)).mean(), softplus(critic(fake.detach())).mean()
+            if missing != 3:
+                _descend(critic_optimizer, (missing != 1) * for_real + (missing != 2) * for_fake)
+            if missing != 4:
+                _descend(forger_optimizer, softplus(-critic(fake)).mean())
+        after = forger(z).detach()
+        return before, after, critic(heart(500)).mean().item(), critic(after).mean().item()
+
+
+@exercise(
+    "Before you look: how would the critic score the heart, and how the fakes, without each of the four lines?",
+    "begin with the scores: a critic that has learned from real points scores the heart well above 0.",
+)
+def check_missing(answers) -> str:
+    """For the games a, b, c, d the number of the missing line, as a list or a dictionary."""
+    if isinstance(answers, dict):
+        if unknown := [key for key in answers if key not in _MISSING]:
+            raise Hint(f"{unknown[0]!r} is no game: there are {', '.join(_MISSING)}.")
+        answers = [answers.get(letter, ...) for letter in _MISSING]
+    given = answers.tolist() if hasattr(answers, "tolist") else answers
+    if not isinstance(given, (list, tuple)) or len(given) != 4:
+        raise Hint(f"A list of four numbers is expected, one for each of a, b, c, d, not {described(answers)}.")
+    for letter, each in zip(_MISSING, given):
+        if each is ...:
+            raise Hint(f"Still without a number: {letter}.")
+        if number(each) not in WITHOUT:
+            raise Hint(f"{each!r} is no line: they are numbered from 1 to 4.")
+    right = [number(each) == truth for each, truth in zip(given, _MISSING.values())]
+    if not all(right):
+        place = right.index(False)
+        raise Hint(f"{sum(right)} of 4 are right. Look at {'abcd'[place]} again. {WITHOUT[int(number(given[place]))]}")
+    return (
+        "Each line has its own work: real points pull the critic's score up, fakes pull it down, and only both together show "
+        "the forger where the heart is."
+    )
+
+
+# ------------------------------------------------------------------------------------- a turn to mend
+
+
+@exercise(
+    "What is each of the two steps there for, and does its line do that?",
+    "follow the signs of the critic's loss first, and then look whose optimizer makes the second step.",
+    returns_nothing=True,
+)
+def check_turn(turn) -> str:
+    """turn(forger, critic, forger_optimizer, critic_optimizer, real, z): one turn; it is played on the heart."""
+    _both_move(turn)
+    forger, critic, *optimizers = _players()
+    for _ in range(600):
+        turn(forger, critic, *optimizers, heart(128), torch.randn(128, 2))
+    real, fake = heart(1000), forger(torch.randn(1000, 2)).detach()
+    on, covered = on_and_covered(fake, real)
+    if on < 0.75 or covered < 0.75:
+        raise Hint(
+            f"Both players learn now, but after 600 turns only {on:.0%} of the fakes lie on the heart, and {covered:.0%} of it is "
+            f"covered. The critic's mean score is {critic(real).mean():.1f} for the heart and {critic(fake).mean():.1f} for the "
+            "fakes. Which of the two should each line push up, and which down?"
+        )
+    return f"After 600 turns {on:.0%} of the fakes lie on the heart, and {covered:.0%} of it is covered."
+
+
+def _both_move(turn) -> None:
+    """Raise where a turn leaves one of the players as it was."""
+    forger, critic, *optimizers = _players()
+    before = [[weights.clone() for weights in player.parameters()] for player in (critic, forger)]
+    turn(forger, critic, *optimizers, heart(128), torch.randn(128, 2))
+    for player, old, name in zip((critic, forger), before, ("critic", "forger")):
+        if all(map(torch.equal, old, player.parameters())):
+            raise Hint(f"After a turn the {name}'s weights are what they were before. Whose optimizer is to move them?")
+
+
+# ------------------------------------------------------------------------------------- a forger to train
+
+BAR = 0.94  # of the fakes on the spiral, and of the spiral covered
+
+
+@exercise(
+    "How do the ten lines know what hangs in the museum, and what would you change if their forger is not good enough yet?",
+    "play the game as it stands and draw 1000 of its fakes: what is wrong with them, and what becomes of it in twice as many turns?",
+)
+def check_spiral(paint) -> str:
+    """paint(n): n fakes of the spiral, n×2, by a forger that has been trained: 94 % of them on it, 94 % of it covered."""
+    if isinstance(paint, Tensor):
+        raise Hint("Give the function that paints, not its points.")
+    if paint is spiral:
+        raise Hint("That is the museum itself. The points are to come from a forger, which never sees the spiral.")
+    points, again = (_points(paint, 1000) for _ in range(2))
     if torch.equal(points, again):
-        raise Hint("Two calls gave the very same points. The critic would know them by heart: draw them at random each time.")
-    if points.abs().max() > 4:
-        raise Hint(
-            f"One coordinate is {points.abs().max():.0f} in size. The heart fits between -1.5 and 1.5: make your figure smaller, or move it to (0, 0)."
-        )
-    if points.std(0).min() < 0.05:
-        raise Hint("All the points lie (nearly) in one place, or on one straight line along an axis: let both coordinates vary.")
-    if (few := shape(7)).shape != (7, 2):
-        raise Hint(f"Asked for 7 points, it gave {described(few)}: use n.")
-    return "Put it in the heart's place and run the ten lines again: the forger learns what you drew, from the critic alone."
+        raise Hint("Two calls gave the very same points: draw z anew at each call.")
+    _points(paint, 7)
+    on, covered = on_and_covered(points, spiral(1000), within=0.1)
+    found = f"{on:.1%} of your fakes lie on the spiral, and {covered:.1%} of it is covered"
+    if covered < 0.05:
+        raise Hint(f"{found}. Was your forger trained, and was it the spiral that hung in its museum?")
+    if covered < BAR:
+        raise Hint(f"{found}. It leaves parts of the spiral out: give it time, or more weights, to get there.")
+    if on < BAR:
+        raise Hint(f"{found}. Too many lie beside it: has your forger had time enough?")
+    return f"{found}."
+
+
+def _points(paint, n: int) -> Tensor:
+    points = paint(n)
+    if isinstance(points, Tensor) and points.shape == (2, n):
+        raise Hint(f"Two rows of {n}. Each point is a row of two, as the forger gives them.")
+    return tensor(points, (n, 2))
