@@ -109,13 +109,17 @@ def check_heard(trained) -> str:
     if loudest == 0:
         raise Hint("Another z changes nothing in what your combine gives: z does not go in at all.")
     if loudest > 1.001:
-        raise Hint(f"That is shouting: in your combine a number that comes from z is as large as {loudest:.3g}. At most 1 is allowed.")
+        raise Hint(
+            f"That is shouting: in your combine a number that comes from z is as large as {loudest:.3g}. At most 1 is allowed."
+        )
     left, right, neither = _counted(network, CORNER, four_endings()[:2])
     found = f"left {left:.0%}, right {right:.0%}, neither {neither:.0%}"
     if neither > 0.1:
         raise Hint(f"Too many are neither: {found}. Has this generator played 1000 turns, and is it the averaged one?")
     if min(left, right) < 0.3:
-        raise Hint(f"z is not heard: {found}. If you have made the past softer: the network can undo that. What else is there to make more of?")
+        raise Hint(
+            f"z is not heard: {found}. If you have made the past softer: the network can undo that. What else is there to make more of?"
+        )
     if (stayed := _counted(network, TURNED, GONE_ON[None])[0]) < 0.9:
         raise Hint(f"Now the past is not heard: after a turn to the left only {stayed:.0%} go on to the left.")
     return f"{found}. Many weak voices are heard where one is not."  # fmt: skip
@@ -126,7 +130,7 @@ def check_heard(trained) -> str:
     "endings[torch.multinomial(wanted, n, replacement=True)] are n frames in these shares.",
 )
 def check_endings(trained) -> str:
-    """A generator whose paintings of the corner fall on the four endings in the shares .4 .3 .2 .1, within 0.1."""
+    """A generator whose paintings of the corner fall on the four endings in the shares .4 .3 .2 .1, within 0.15."""
     network = _network(trained)
     *found, none = _counted(network, CORNER, four_endings())
     moved = ((torch.tensor(found, dtype=torch.float64) - SHARES).abs().sum().item() + none) / 2
@@ -135,12 +139,12 @@ def check_endings(trained) -> str:
         raise Hint(f"Most paintings are none of the four ({told}): has this generator been trained, and by this world?")
     if found[2] + found[3] < 0.01:
         raise Hint(f"It knows two endings only ({told}): was `world=corner_of_four` given to play?")
-    if max(abs(share - 0.25) for share in found) < 0.06:
+    if max(abs(share - 0.25) for share in found) < 0.07:
         raise Hint(f"The four come equally often ({told}): is the draw made with the probabilities `wanted`?")
     if min(found) < 0.01:
         raise Hint(f"One ending is missing ({told}): is it in your world, and did the game last long enough?")
-    if moved >= 0.1:
-        raise Hint(f"{moved:.2f} would have to move, and the bar is 0.1 ({told}). Paintings between two endings count: play on.")
+    if moved >= 0.15:
+        raise Hint(f"{moved:.2f} would have to move, and the bar is 0.15 ({told}). Paintings between two endings count: play on.")
     return f"{moved:.2f} to move: {told}. Nobody told G the shares; it has them from D."
 
 
@@ -156,14 +160,18 @@ def check_mended(mended) -> str:
     again = _two_losses(mended(judge, past, real, fake))
     on_real, on_fake = judge(past, real).detach(), judge(past, fake).detach()
     if abs(d_loss - again[0]) > 1e-9 or abs(g_loss - again[1]) > 1e-9:
-        raise Hint("Two calls with the same frames give different losses: something is still drawn anew, and pasts and frames are no longer pairs.")
+        raise Hint(
+            "Two calls with the same frames give different losses: something is still drawn anew, and pasts and frames are no longer pairs."
+        )
     refuse(g_loss, {
         "G's loss is still small when D recognises the fakes: it is rewarded for being caught.": softplus(on_fake).mean(),
         "G's loss is D's loss on the real frames, in which no fake occurs.": softplus(-on_real).mean(),
     })  # fmt: skip
     rewards = {float(softplus(-on_fake).mean()), float(-softplus(on_fake).mean())}  # lesson 02: both push the same way
     if not any(abs(g_loss - each) < 1e-6 for each in rewards):
-        raise Hint(f"G's loss is {g_loss:.4f} where cross-entropy with label 1, on the fakes and their own pasts, gives {max(rewards):.4f}.")
+        raise Hint(
+            f"G's loss is {g_loss:.4f} where cross-entropy with label 1, on the fakes and their own pasts, gives {max(rewards):.4f}."
+        )
     right = (softplus(-on_real).mean() + softplus(on_fake).mean()).item()
     refuse(d_loss, {
         "D's labels are the wrong way round: real is 1, fake is 0.": softplus(on_real).mean() + softplus(-on_fake).mean(),
@@ -197,7 +205,10 @@ def _two_losses(result) -> tuple[float, float]:
 def _gradients_reach_whom_they_should(mended: Answer, past: Tensor, real: Tensor, fake: Tensor) -> None:
     judge, painted = _Judge(), fake.clone().requires_grad_(True)
     d_loss, g_loss = mended.function(judge, past, real, painted)
-    if not getattr(g_loss, "requires_grad", False) or torch.autograd.grad(g_loss, painted, retain_graph=True, allow_unused=True)[0] is None:
+    if (
+        not getattr(g_loss, "requires_grad", False)
+        or torch.autograd.grad(g_loss, painted, retain_graph=True, allow_unused=True)[0] is None
+    ):
         raise Hint("G's loss has the right value, but no gradient gets through to the fakes: G would never learn.")
     if not getattr(d_loss, "requires_grad", False):
         raise Hint("D's loss has the right value, but no gradient gets through to D.")
