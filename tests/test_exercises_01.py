@@ -2,26 +2,18 @@
 
 import math
 import re
+from pathlib import Path
 
+import nbformat
 import numpy
 import pytest
 import torch
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from gan_lessons.exercises import lesson_01
-from gan_lessons.exercises.lesson_01 import _bell as bell
 
-
-def toss(n):
-    return 2.0 * torch.randint(0, 2, (n, 1)) - 1
-
-
-def fixed_toss(n):
-    random = torch.Generator().manual_seed(0)
-    return 2.0 * torch.randint(0, 2, (n, 1), generator=random) - 1
-
-
-def half_and_half(n):
-    return torch.tensor([-1.0, 1.0]).repeat_interleave((n + 1) // 2)[:n, None]
+LESSON = Path(__file__).resolve().parent.parent / "notebooks/01_why_noise.ipynb"
 
 
 def root_in_place(u):
@@ -32,43 +24,76 @@ def root_one_by_one(u):
     return torch.tensor([math.sqrt(each) for each in u])
 
 
-def density_in_numpy(y):
-    z = numpy.log(y.numpy()) / 2
-    return numpy.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) / (2 * y.numpy())
+def cross_entropy(scores, label):
+    return binary_cross_entropy_with_logits(scores, torch.full_like(scores, label))
+
+
+def right_losses(discriminator, past, real, fake):
+    d_loss = cross_entropy(discriminator(past, real), 1.0) + cross_entropy(discriminator(past, fake.detach()), 0.0)
+    return d_loss, cross_entropy(discriminator(past, fake), 1.0)
+
+
+def mean_in_softplus(discriminator, past, real, fake):
+    real_scores, fake_scores = discriminator(past, real), discriminator(past, fake.detach())
+    return [(softplus(-real_scores) + softplus(fake_scores)).mean() / 2, softplus(-discriminator(past, fake)).mean()]
+
+
+def saturating(discriminator, past, real, fake):
+    return right_losses(discriminator, past, real, fake)[0], -softplus(discriminator(past, fake)).mean()
+
+
+def shuffled(discriminator, past, real, fake):
+    shown = past[torch.randperm(len(past))]
+    return right_losses(discriminator, shown, real, fake)[0], right_losses(discriminator, past, real, fake)[1]
+
+
+def rolled(discriminator, past, real, fake):
+    return right_losses(discriminator, past.roll(1, 0), real, fake)[0], right_losses(discriminator, past, real, fake)[1]
+
+
+def rewarded_for_being_caught(discriminator, past, real, fake):
+    return right_losses(discriminator, past, real, fake)[0], cross_entropy(discriminator(past, fake), 0.0)
+
+
+def on_the_real_ones(discriminator, past, real, fake):
+    return right_losses(discriminator, past, real, fake)[0], cross_entropy(discriminator(past, real), 1.0)
+
+
+def labels_swapped(discriminator, past, real, fake):
+    d_loss = cross_entropy(discriminator(past, real), 0.0) + cross_entropy(discriminator(past, fake.detach()), 1.0)
+    return d_loss, right_losses(discriminator, past, real, fake)[1]
+
+
+def not_detached(discriminator, past, real, fake):
+    d_loss = cross_entropy(discriminator(past, real), 1.0) + cross_entropy(discriminator(past, fake), 0.0)
+    return d_loss, cross_entropy(discriminator(past, fake), 1.0)
+
+
+def detached_twice(discriminator, past, real, fake):
+    return right_losses(discriminator, past, real, fake.detach())
 
 
 CASES = [
-    ("check_grey", 0.6, "Right. The mean"),
-    ("check_grey", numpy.float64(0.6), "Right. The mean"),
-    ("check_grey", torch.tensor([0.6]), "Right. The mean"),
-    ("check_grey", float("nan"), "There is nan"),
-    ("check_grey", (0.6,), "tuple of one"),
-    ("check_grey", "0.6", "not the str"),
-    ("check_grey", ..., "Not attempted yet"),
-    ("check_grey", 0, "equal shares"),
-    ("check_grey", 1, "does not vote"),
-    ("check_grey", 0.8, "share of white"),
-    ("check_grey", -0.6, "sign is flipped"),
-    ("check_grey", 0.5, "is not the mean"),
-    ("check_coin", toss, "Right. A fair coin"),
-    ("check_coin", lambda n: toss(n).long(), "Right. A fair coin"),
-    ("check_coin", lambda n: torch.randn(n, 1).sign(), "Right. A fair coin"),
-    ("check_coin", lambda n: torch.where(torch.rand(n, 1) < 0.5, -1.0, 1.0), "Right. A fair coin"),
-    ("check_coin", lambda n: torch.from_numpy(numpy.random.choice([-1.0, 1.0], (n, 1))).float(), "Right. A fair coin"),
-    ("check_coin", lambda n: torch.from_numpy(numpy.random.choice([-1.0, 1.0], (n, 1))), "add .float()"),
-    ("check_coin", lambda n: toss(n).numpy(), "not a numpy array"),
-    ("check_coin", lambda n: toss(4000), "Asked for 7"),
-    ("check_coin", fixed_toss, "very same 4000"),
-    ("check_coin", half_and_half, "no memory"),
-    ("check_coin", lambda n: (2.0 * (torch.arange(n) % 2) - 1)[:, None], "no memory"),
-    ("check_coin", lambda n: None, "is there a `return`"),
-    ("check_coin", lambda n: ..., "Not attempted yet"),
-    ("check_coin", lambda n: toss(n).flatten(), r"shape \(4000,\)"),
-    ("check_coin", lambda n: torch.randint(0, 2, (n, 1)).float(), "A coin of 0 and 1"),
-    ("check_coin", lambda n: 2 * torch.rand(n, 1) - 1, "two sides"),
-    ("check_coin", lambda n: torch.ones(n, 1), "both sides must be able to come up"),
-    ("check_coin", lambda n: (torch.rand(n, 1) < 0.8) * 2.0 - 1, "a fair coin shows it in half"),
-    ("check_coin", lambda n: 2 * torch.randint(0, 2, (n, 1)) - 1, "Right. A fair coin"),
+    ("check_errors", [0.6, 1], "Right. The mean"),
+    ("check_errors", (0.6, 1.0), "Right. The mean"),
+    ("check_errors", torch.tensor([0.6, 1.0]), "Right. The mean"),
+    ("check_errors", [numpy.float64(0.6), torch.tensor(1.0)], "Right. The mean"),
+    ("check_errors", [..., ...], "Not attempted yet"),
+    ("check_errors", [1, 0.6], "wrong order"),
+    ("check_errors", [0, 1], "equal shares"),
+    ("check_errors", [1, 1], "does not vote"),
+    ("check_errors", [0.8, 1], "share of white"),
+    ("check_errors", [-0.6, 1], "sign of the first"),
+    ("check_errors", [0.5, 1], "is not the mean"),
+    ("check_errors", [0.6, 0.6], "right for squared error only"),
+    ("check_errors", [0.6, 0], "in the middle"),
+    ("check_errors", [0.6, 0.8], "can still be bettered"),
+    ("check_errors", [0.6, -1], "rarer value"),
+    ("check_errors", [0.6, 0.9], "At 0.9 the absolute error"),
+    ("check_errors", [0.6, math.nan], "There is nan"),
+    ("check_errors", 0.6, "Two numbers in square brackets"),
+    ("check_errors", [0.6], "you have 1"),
+    ("check_errors", "0.6, 1", "Two numbers in square brackets"),
     ("check_rising", torch.sqrt, "Right. y = √u"),
     ("check_rising", lambda u: (1 - u).sqrt(), "Right. y = √u"),
     ("check_rising", lambda u: u.float().sqrt(), "Right. y = √u"),
@@ -85,41 +110,20 @@ CASES = [
     ("check_rising", lambda u: u.log(), "^Not yet. Your y go from -7.60 to -0.00, but y lies between 0 and 1, as u does.$"),
     ("check_rising", lambda u: -u.sqrt(), "Right but for the sign"),
     ("check_rising", lambda u: torch.rand(len(u)).sqrt(), "For the same u your function gives another y each time"),
-    ("check_coin", lambda n: torch.rand(n, 1).sign(), "Every toss came out 1. .* both sides must be able to come up"),
-    ("check_density", lambda y: (bell(y.log() / 2) / (2 * y)).log(), "the logarithm of the density"),
     ("check_rising", lambda u: u ** (1 / 3), "Between 0.9 and 1.0, 19.0% .* yours it is 27.1%"),
-    ("check_density", lambda y: bell(y.log() / 2) / (2 * y), "Right. At y = 1"),
-    ("check_density", lambda y: (bell(y.log() / 2) / (2 * y)).float(), "Right. At y = 1"),
-    ("check_density", density_in_numpy, "Right. At y = 1"),
-    ("check_density", lambda y: bell(y.log() / 2) / 2, "right at y = 1 only"),
-    ("check_density", lambda y: bell(y.log() / 2) / (2 * y**2), "once too often"),
-    ("check_density", lambda y: bell(y.log10() / 2) / (2 * y), "base 10"),
-    ("check_density", lambda y: ..., "Not attempted yet"),
-    ("check_density", lambda y: -bell(y.log() / 2) / (2 * y), "never negative"),
-    ("check_density", lambda y: bell(y.log() / 2) * 2 * y, r"multiplied by \|dy/dz\|"),
-    ("check_density", lambda y: bell(y.log() / 2), "is missing"),
-    ("check_density", lambda y: bell(y.log() / 2) / y, "Twice too high"),
-    ("check_density", lambda y: bell(y) / (2 * y), "not y itself"),
-    ("check_density", lambda y: bell(y.log()) / y, "the lesson's example"),
-    ("check_density", lambda y: torch.exp(-y), "At y = 1 it should be 0.1995; yours is 0.3679"),
-    ("check_whisper", [0.0, 1.0, 0.0], "Right. One direction"),
-    ("check_whisper", [0.99, 0.0, 0.01], "Right. One direction"),
-    ("check_whisper", torch.tensor([0.0, 1.0, 0.0]), "Right. One direction"),
-    ("check_whisper", (0.0, 1.0, 0.0), "Right. One direction"),
-    ("check_whisper", [math.nan, 1.0, 0.0], "There is nan"),
-    ("check_whisper", lambda: [0.0, 1.0, 0.0], "not a function"),
-    ("check_whisper", [0.0, 1.0], "you have 2"),
-    ("check_whisper", ..., "Not attempted yet"),
-    ("check_whisper", [0.49, 0.49, 0.02], "a loud z"),
-    ("check_whisper", [0, 1000, 0], "counts, not shares"),
-    ("check_whisper", [0.2, 99.8, 0.0], "add up to 100, as percentages do"),
-    ("check_whisper", [0, 100, 0], "add up to 100, as percentages do"),
-    ("check_whisper", [1.0, 0.5, 0.5], "Shares lie between 0 and 1 and add up to 1; yours add up to 2"),
-    ("check_whisper", {"left": 1.0, "right": 0.0, "neither": 0.0}, "not a dict of 3"),
-    ("check_whisper", [..., 1.0, 0.0], "One number is expected, not `...`"),
-    ("check_whisper", [0.0, 0.1, 0.9], "hardly been trained"),
-    ("check_whisper", [0.0, 0.6, 0.4], "Not settled"),
-    ("check_whisper", 1.0, "three numbers that shares"),
+    ("check_mended", right_losses, "Right. Each frame"),
+    ("check_mended", mean_in_softplus, "Right. Each frame"),
+    ("check_mended", saturating, "Right. Each frame"),
+    ("check_mended", lambda discriminator, past, real, fake: ..., "Not attempted yet"),
+    ("check_mended", shuffled, "different losses"),
+    ("check_mended", rolled, "is each frame judged with its own past"),
+    ("check_mended", rewarded_for_being_caught, "rewarded for being caught"),
+    ("check_mended", on_the_real_ones, "in which no fake occurs"),
+    ("check_mended", labels_swapped, "wrong way round"),
+    ("check_mended", not_detached, "`detach` the fakes"),
+    ("check_mended", detached_twice, "no gradient gets through to the fakes"),
+    ("check_mended", lambda d, past, real, fake: [each.item() for each in right_losses(d, past, real, fake)], "no gradient"),
+    ("check_mended", lambda d, past, real, fake: right_losses(d, past, real, fake)[0], "Two losses are expected"),
 ]
 
 
@@ -129,7 +133,89 @@ def test_verdict(check, answer, says, verdict):
     assert re.search(says, verdict())
 
 
-@pytest.mark.parametrize("check", ["check_grey", "check_coin", "check_rising", "check_density", "check_whisper"])
+class Painter(nn.Module):
+    """Paints the endings in these shares, by where z₁ falls; only the corner leaves a choice, if it listens to the past."""
+
+    def __init__(self, endings, shares, combine=None, listens=True):
+        super().__init__()
+        self.endings, self.edges, self.listens = endings, torch.tensor(shares).cumsum(0)[:-1], listens
+        self.combine = combine
+
+    def forward(self, past, z):
+        drawn = self.endings[torch.bucketize((z[:, 0].contiguous() + 1) / 2, self.edges)]
+        turned = (past == lesson_01.TURNED).all(dim=1, keepdim=True) & self.listens
+        return torch.where(turned, lesson_01.GONE_ON, drawn)
+
+
+def many(past, z):
+    return torch.cat([past, z.repeat(1, 200)], dim=1)
+
+
+BOTH, FOUR, GHOST = lesson_01.four_endings()[:2], lesson_01.four_endings(), lesson_01.four_endings()[:2].mean(dim=0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (Painter(BOTH, [0.5, 0.5], many), "Right. left"),
+        (Painter(BOTH, [0.5, 0.5], lambda past, z: past + z.repeat(1, 117)), "Right. left"),
+        (Painter(BOTH, [0.36, 0.64], lambda past, z: torch.cat([past, z.sign()], dim=1)), "Right. left"),
+        (..., "Not attempted yet"),
+        (Painter(BOTH, [0.5, 0.5], lambda past, z: torch.cat([past, 50 * z], dim=1)), "as large as 50"),
+        (Painter(BOTH, [0.5, 0.5], lambda past, z: past), "z does not go in at all"),
+        (Painter(BOTH, [0.0, 1.0], many), "z is not heard: left 0%, right 100%"),
+        (Painter(torch.stack([*BOTH, GHOST]), [0.4, 0.4, 0.2], many), "Too many are neither"),
+        (Painter(BOTH, [0.5, 0.5], many, listens=False), "the past is not heard"),
+        (Painter(BOTH, [0.5, 0.5]), "no `combine`"),
+        ((Painter(BOTH, [0.5, 0.5], many), nn.Identity()), "hand in the first"),
+        (many, "A trained generator is expected"),
+        ([0.5, 0.5, 0.0], "A trained generator is expected"),
+    ],
+)
+def test_a_voice_that_is_heard(answer, says, verdict):
+    torch.manual_seed(0)
+    lesson_01.check_heard(answer)
+    assert re.search(says, verdict())
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (Painter(FOUR, [0.4, 0.3, 0.2, 0.1]), "Right. 0.0"),
+        (Painter(FOUR, [0.35, 0.3, 0.22, 0.13]), "Right. 0.0"),
+        (Painter(FOUR, [0.6, 0.25, 0.12, 0.03]), r"0\.2\d would have to move"),
+        (Painter(torch.stack([*FOUR, GHOST]), [0.4, 0.29, 0.18, 0.08, 0.05]), "Right. 0.0"),
+        (..., "Not attempted yet"),
+        (Painter(FOUR, [0.25, 0.25, 0.25, 0.25]), "equally often"),
+        (Painter(FOUR, [0.5, 0.5, 0.0, 0.0]), "two endings only"),
+        (Painter(FOUR, [0.4, 0.4, 0.2, 0.0]), "One ending is missing"),
+        (Painter(torch.stack([*FOUR, GHOST]), [0.31, 0.23, 0.14, 0.07, 0.25]), r"0\.2\d would have to move"),
+        (Painter(torch.stack([*FOUR, GHOST]), [0.0, 0.0, 0.0, 0.0, 1.0]), "none of the four"),
+        ((Painter(FOUR, [0.4, 0.3, 0.2, 0.1]), nn.Identity()), "hand in the first"),
+        (torch.tensor([0.4, 0.3, 0.2, 0.1]), "A trained generator is expected"),
+    ],
+)
+def test_four_endings_in_their_shares(answer, says, verdict):
+    torch.manual_seed(0)
+    lesson_01.check_endings(answer)
+    assert re.search(says, verdict())
+
+
+CHECKS = ["check_errors", "check_rising", "check_heard", "check_endings", "check_mended"]
+
+
+@pytest.mark.parametrize("check", CHECKS)
 def test_the_untouched_exercise_asks(check, verdict):
     getattr(lesson_01, check)(...)
     assert re.fullmatch(r"Not attempted yet\. [A-Z].*\?", verdict())
+
+
+def test_the_checks_know_the_lessons_frames():
+    cells = nbformat.read(LESSON, as_version=4).cells
+    scope = {"torch": torch}
+    walls = next(cell.source for cell in cells if cell.source.startswith("# @title Builds both walks"))
+    exec(walls[: walls.index("walks = ")], scope)
+    left = scope["walk"](-1)
+    assert torch.equal(lesson_01.CORNER, left[1:3].flatten())
+    assert torch.equal(lesson_01.TURNED, left[2:4].flatten()) and torch.equal(lesson_01.GONE_ON, left[4].flatten())
+    assert torch.equal(lesson_01.four_endings()[:2], torch.stack([left[3], scope["walk"](1)[3]]).flatten(1))

@@ -1,71 +1,69 @@
 """The checks of lesson 01, why noise."""
 
-import math
-
 import torch
+from torch import Tensor
+from torch.nn.functional import softplus
 
-from gan_lessons.exercises import Hint, described, exercise, number, refuse, tensor
+from gan_lessons.exercises import Answer, Hint, described, exercise, number, refuse, tensor
+
+CHARACTER = torch.tensor([[1.0, 1.0, 1.0], [0.0, 1.0, 0.0], [1.0, 1.0, 1.0]])
+
+
+def frame(row: int, column: int) -> Tensor:
+    """The lesson's corridor with the middle of the character at this place, 9×13 pixels in [-1, 1]."""
+    picture = torch.full((9, 13), -0.5)
+    picture[1:9, 5:8] = -1
+    picture[1:4, 1:12] = -1
+    picture[row - 1 : row + 2, column - 1 : column + 2] = CHARACTER
+    return picture
+
+
+def four_endings() -> Tensor:
+    """The frames after the corner where it goes left, goes right, turns back, waits: 4×117."""
+    return torch.stack([frame(2, 4), frame(2, 8), frame(4, 6), frame(2, 6)]).flatten(1)
+
+
+SHARES = torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64)
+CORNER = torch.stack([frame(4, 6), frame(2, 6)]).flatten()
+TURNED = torch.stack([frame(2, 6), frame(2, 4)]).flatten()  # the past, one frame after a turn to the left
+GONE_ON = frame(2, 2).flatten()
 
 
 @exercise(
-    "Where between -1 and 1 must a guess lie, so that eight distances to 1 and two to -1, squared and added up, become as small as possible?",
-    "write down 8·(a - 1)² + 2·(a + 1)²; where is its slope 0?",
+    "Where must a guess lie so that eight distances to 1 and two to -1 add up to as little as possible, and where if they are squared first?",
+    "write down 8·(a - 1)² + 2·(a + 1)² and 8·|a - 1| + 2·|a + 1|; how does each change if a moves a little?",
 )
-def check_grey(answer) -> str:
-    """The pixel that minimises 0.8·(a - 1)² + 0.2·(a + 1)²: its mean, 0.6."""
-    value = number(answer)
-    refuse(value, {
-        "0 is the answer for equal shares. Here white comes four times as often as black.": 0,
-        "1 is the more frequent value. Squared error does not vote, it averages.": 1,
+def check_errors(answer) -> str:
+    """[0.6, 1]: squared error is smallest at the mean, absolute error at the median."""
+    if isinstance(answer, str | dict | set) or not hasattr(answer, "__len__"):
+        raise Hint(f"Two numbers in square brackets are expected, not {described(answer)}.")
+    if len(answer) != 2:
+        raise Hint(f"Two numbers are expected, for squared and for absolute error; you have {len(answer)}.")
+    squared, absolute = (number(each) for each in answer)
+    if abs(squared - 1) < 1e-6 and abs(absolute - 0.6) < 1e-6:
+        raise Hint("Right numbers, wrong order: the squared error's comes first.")
+    refuse(squared, {
+        "For squared error, 0 is the answer for equal shares. Here white comes four times as often as black.": 0,
+        "For squared error, 1 would be the more frequent value. Squared error does not vote, it averages.": 1,
         "0.8 is the share of white. Black pixels are -1, not 0: they pull the mean down further.": 0.8,
-        "The sign is flipped: most of the time the pixel is white, which is +1.": -0.6,
+        "The sign of the first is flipped: most of the time the pixel is white, which is +1.": -0.6,
     }, atol=1e-6)  # fmt: skip
-    if abs(value - 0.6) > 1e-6:
-        raise Hint(f"{value:g} is not the mean of a number that is 1 with probability 0.8 and -1 with probability 0.2.")
-    return "The mean, 0.8·1 + 0.2·(-1). The ghosts get unequal: the left one bright, the right one faint."
-
-
-@exercise(
-    "Which of torch's functions draws one of two whole numbers, and how do you get from those two to -1 and 1?",
-    "torch.randint(0, 2, (n, 1)) gives 0 or 1; stretch and shift it.",
-)
-def check_coin(coin) -> str:
-    """coin(n): n×1 random numbers, -1 or 1 with probability one half each."""
-    tosses, again = coin(4000), coin(4000)
-    if not isinstance(tosses, torch.Tensor):
-        raise Hint(f"coin(4000) should be a tensor, which the game can concatenate with the past, not {described(tosses)}.")
-    if tosses.shape != (4000, 1):
-        raise Hint(f"coin(4000) has shape {tuple(tosses.shape)}; one number for each of 4000 frames is (4000, 1).")
-    _judge_sides(sorted(set(tosses.flatten().tolist())))
-    share = (tosses == 1).double().mean().item()
-    if abs(share - 0.5) > 0.05:
-        raise Hint(f"1 comes up in {share:.0%} of the tosses; a fair coin shows it in half of them.")
-    repeated = (tosses[1:] == tosses[:-1]).double().mean().item()
-    if abs(repeated - 0.5) > 0.05:
+    if abs(squared - 0.6) > 1e-6:
         raise Hint(
-            f"A toss is like the one before it in {repeated:.0%} of the cases. A coin has no memory: that is half of them."
+            f"{squared:g} is not the mean of a number that is 1 with probability 0.8 and -1 with probability 0.2, and this is what squared error asks for."
         )
-    if torch.equal(tosses, again):
-        raise Hint("Two calls gave the very same 4000 tosses: draw them anew each time, and leave the seed alone.")
-    if tosses.dtype == torch.float64:
-        raise Hint("The tosses are of type torch.float64, and the network's weights are torch.float32, so that the game "
-                   "would stop: add .float().")  # fmt: skip
-    if (few := coin(7)).shape != (7, 1):
-        raise Hint(f"Asked for 7 tosses, it gave {described(few)}: use n.")
-    return "A fair coin. Now play the game with it."
-
-
-def _judge_sides(sides: list) -> None:
-    if sides == [0, 1]:
-        raise Hint("A coin of 0 and 1 is fair too, but here its sides should be -1 and 1: 2·toss - 1.")
-    if len(sides) > 2:
-        raise Hint(f"A coin has two sides; yours shows {len(sides)} different numbers.")
-    if len(sides) == 1:
-        raise Hint(
-            f"Every toss came out {sides[0]:g}. Each frame needs a toss of its own, n×1 of them, and both sides must be able to come up."
-        )
-    if sides != [-1, 1]:
-        raise Hint(f"The sides are {sides[0]:g} and {sides[1]:g}; they should be -1 and 1.")
+    refuse(absolute, {
+        "The mean is right for squared error only. Move a from 0.6 a little to the right: eight distances shrink, two grow.": 0.6,
+        "0 is in the middle between both values. Move it to the right: eight distances shrink, two grow.": 0,
+        "0.8 is the share of white, and a guess there can still be bettered: move it on to the right.": 0.8,
+        "-1 is the rarer value.": -1,
+    }, atol=1e-6)  # fmt: skip
+    if abs(absolute - 1) > 1e-6:
+        raise Hint(f"At {absolute:g} the absolute error can still be made smaller: move the guess a little to either side.")
+    return (
+        "The mean, 0.8·1 + 0.2·(-1), and the median. Absolute error votes: its painting is sharp, and the rarer "
+        "ending never comes. At 5:5 every grey from -1 to 1 costs it the same."
+    )
 
 
 @exercise("Which area lies left of u, which lies left of y, and what must hold between the two?",
@@ -93,61 +91,155 @@ def check_rising(rising) -> str:
         wanted = (2 * worst + 1) / 100
         raise Hint(f"Between {worst / 10} and {(worst + 1) / 10}, {wanted:.1%} of all y should lie: the area under 2y there. "
                    f"With yours it is {wanted + off[worst].item():.1%}.")  # fmt: skip
-    return "y = √u (or its mirror image, √(1 - u)): area u on one side, area y² = u on the other."
+    return "y = √u, the inverse CDF (or its mirror image, √(1 - u)): area u on one side, area y² = u on the other."
 
 
-@exercise("Which z leads to this y, and how wide is the strip at z that becomes a strip of width 1 at y?",
-          "solve y = exp(-2z) for z, and differentiate with respect to y.")  # fmt: skip
-def check_density(density) -> str:
-    """density(y): that of y = exp(-2z) with z standard normal, bell(log(y)/2) / (2y)."""
-    y = torch.tensor([0.2, 0.5, 1.0, 1.7, 3.0], dtype=torch.float64)
-    z = -y.log() / 2
-    right = _bell(z) / (2 * y)
-    found = tensor(density(y), y.shape)
-    refuse(found, {
-        "A density is never negative: dz/dy is -1/(2y) here, and the rule takes its absolute value.": -right,
-        "That is the density of z at the right place. The strip's width has changed: the factor |dz/dy| is missing.": _bell(z),
-        "Half the bell is right at y = 1 only. |dz/dy| is not the same everywhere: it hangs on y.": _bell(z) / 2,
-        "You multiplied by |dy/dz|. Where the curve is steep, strips get wide and low: it is |dz/dy|.": _bell(z) * 2 * y,
-        "Twice too high: z = -log(y)/2, so |dz/dy| = 1/(2y), and each y comes from one z only.": _bell(z) / y,
-        "Divided by y once too often: the slope of log(y) is 1/y.": _bell(z) / (2 * y**2),
-        "bell wants the z that leads to y, not y itself: z = -log(y)/2.": _bell(y) / (2 * y),
-        "The z that leads to y is -log(y)/2; you have ±log(y) inside the bell.": _bell(y.log()) / (2 * y),
-        "That is the density of exp(z), the lesson's example. Here y = exp(-2z).": _bell(y.log()) / y,
-        "That is the logarithm of the density: exp of it is the density itself.": right.log(),
-        "The logarithm is the natural one, torch.log; you have the one to base 10.": _bell(y.log10() / 2) / (2 * y),
-    })  # fmt: skip
-    if not torch.allclose(found, right, rtol=1e-4):
-        worst = ((found - right).abs() / right).argmax()
-        raise Hint(f"At y = {y[worst]:g} it should be {right[worst]:.4g}; yours is {found[worst]:.4g}.")
-    return "At y = 1, where z = 0, it is half as high as the bell, since the curve stretches twofold there."
-
-
-@exercise("How loud is 0.2 · z beside 234 pixels that are often 1 or -1, and is it worth G's while to listen?",
-          "define whisper like concatenate, then: quiet, _ = play(Generator(whisper, 236), 800).")  # fmt: skip
-def check_whisper(answer) -> str:
-    """The shares of left, right and neither of a generator whose z is too soft: one of the first two is nearly 1."""
-    if callable(answer) or not hasattr(answer, "__len__") or isinstance(answer, str | dict | set):
-        raise Hint(f"The answer should be the three numbers that shares(…) gives, not {described(answer)}.")
-    counted = [number(share) for share in answer]
-    if len(counted) != 3:
-        raise Hint(f"The answer should be three numbers, for left, right and neither; you have {len(counted)}.")
-    if abs(sum(counted) - 100) < 1:
+@exercise(
+    "What decides how much a dense layer hears of z, besides the size of its numbers?",
+    "a sum of many weak voices is loud: how often does z stand among the inputs?",
+)
+def check_heard(trained) -> str:
+    """A generator that paints both futures although its combine lets no number from z be larger than 1."""
+    network = _network(trained)
+    if not callable(combine := getattr(network, "combine", None)):
+        raise Hint("This network has no `combine`: make it as the lesson does, Generator(combine, inputs).")
+    past, z = CORNER.expand(204, -1).to(_device(network)), _uniform(204).to(_device(network))
+    z[:4] = torch.tensor([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
+    loudest = (combine(past, z) - combine(past, torch.zeros_like(z))).abs().max().item()
+    if loudest == 0:
+        raise Hint("Another z changes nothing in what your combine gives: z does not go in at all.")
+    if loudest > 1.001:
         raise Hint(
-            f"They add up to {sum(counted):g}, as percentages do. Let the answer be what shares(…) gives, which adds up to 1."
+            f"That is shouting: in your combine a number that comes from z is as large as {loudest:.3g}. At most 1 is allowed."
         )
-    if sum(counted) > 1.5 and all(share.is_integer() for share in counted):
-        raise Hint(f"They add up to {sum(counted):g}: counts, not shares. Divide by the number of draws.")
-    if abs(sum(counted) - 1) > 0.01 or min(counted) < -0.01:
-        raise Hint(f"Shares lie between 0 and 1 and add up to 1; yours add up to {sum(counted):g}.")
-    if min(counted[:2]) > 0.2:
-        raise Hint("Both directions: that is a loud z. Is it whisper, with 0.2 · z, that the new Generator was given?")
-    if counted[2] > 0.5:
-        raise Hint("Mostly neither: this generator has hardly been trained. Measure the one that play gives back.")
-    if max(counted[:2]) < 0.9:
-        raise Hint("Not settled yet: play on for 800 turns, with a fresh Generator.")
-    return "One direction, (nearly) every time. G hardly hears z and is all but a function: this is called mode collapse."
+    left, right, neither = _counted(network, CORNER, four_endings()[:2])
+    found = f"left {left:.0%}, right {right:.0%}, neither {neither:.0%}"
+    if neither > 0.1:
+        raise Hint(f"Too many are neither: {found}. Has this generator played 1000 turns, and is it the averaged one?")
+    if min(left, right) < 0.3:
+        raise Hint(
+            f"z is not heard: {found}. If you have made the past softer: z has to be loud in itself. What else is there to make more of?"
+        )
+    if (stayed := _counted(network, TURNED, GONE_ON[None])[0]) < 0.9:
+        raise Hint(f"Now the past is not heard: after a turn to the left only {stayed:.0%} go on to the left.")
+    return f"{found}. Many weak voices are heard where one is not."  # fmt: skip
 
 
-def _bell(z: torch.Tensor) -> torch.Tensor:
-    return torch.exp(-z.square() / 2) / math.sqrt(2 * math.pi)
+@exercise(
+    "Which of torch's functions draws indices with unequal probabilities, and how long must the game go on for the rarest ending?",
+    "endings[torch.multinomial(wanted, n, replacement=True)] are n frames in these shares.",
+)
+def check_endings(trained) -> str:
+    """A generator whose paintings of the corner fall on the four endings in the shares .4 .3 .2 .1, within 0.15."""
+    network = _network(trained)
+    *found, none = _counted(network, CORNER, four_endings())
+    moved = ((torch.tensor(found, dtype=torch.float64) - SHARES).abs().sum().item() + none) / 2
+    told = "left {:.0%}, right {:.0%}, back {:.0%}, waiting {:.0%}, none of them {:.0%}".format(*found, none)
+    if none > 0.5:
+        raise Hint(f"Most paintings are none of the four ({told}): has this generator been trained, and by this world?")
+    if found[2] + found[3] < 0.01:
+        raise Hint(f"It knows two endings only ({told}): was `world=corner_of_four` given to play?")
+    if max(abs(share - 0.25) for share in found) < 0.07:
+        raise Hint(f"The four come equally often ({told}): is the draw made with the probabilities `wanted`?")
+    if min(found) < 0.01:
+        raise Hint(f"One ending is missing ({told}): is it in your world, and did the game last long enough?")
+    if moved >= 0.15:
+        raise Hint(f"{moved:.2f} would have to move, and the bar is 0.15 ({told}). Paintings between two endings count: play on.")
+    return f"{moved:.2f} to move: {told}. Nobody told G the shares; it has them from D."
+
+
+@exercise(
+    "Which frames does D judge together with which past, and what is G rewarded for?",
+    "go through the calls of the discriminator one by one: is each frame judged with its own past, and under the label that this player wants?",
+)
+def check_mended(mended) -> str:
+    """mended(discriminator, past, real, fake): D's and G's loss, on matching pairs and with the right labels."""
+    past, real, fake = (torch.randn(8, size, dtype=torch.float64) for size in (234, 117, 117))
+    judge = _Judge()
+    d_loss, g_loss = _two_losses(mended(judge, past, real, fake))
+    again = _two_losses(mended(judge, past, real, fake))
+    on_real, on_fake = judge(past, real).detach(), judge(past, fake).detach()
+    if abs(d_loss - again[0]) > 1e-9 or abs(g_loss - again[1]) > 1e-9:
+        raise Hint(
+            "Two calls with the same frames give different losses: something is still drawn anew, and pasts and frames are no longer pairs."
+        )
+    refuse(g_loss, {
+        "G's loss is still small when D recognises the fakes: it is rewarded for being caught.": softplus(on_fake).mean(),
+        "G's loss is D's loss on the real frames, in which no fake occurs.": softplus(-on_real).mean(),
+    })  # fmt: skip
+    rewards = {float(softplus(-on_fake).mean()), float(-softplus(on_fake).mean())}  # lesson 02: both push the same way
+    if not any(abs(g_loss - each) < 1e-6 for each in rewards):
+        raise Hint(
+            f"G's loss is {g_loss:.4f} where cross-entropy with label 1, on the fakes and their own pasts, gives {max(rewards):.4f}."
+        )
+    right = (softplus(-on_real).mean() + softplus(on_fake).mean()).item()
+    refuse(d_loss, {
+        "D's labels are the wrong way round: real is 1, fake is 0.": softplus(on_real).mean() + softplus(-on_fake).mean(),
+        "D's loss leaves out the fakes.": softplus(-on_real).mean(),
+        "D's loss leaves out the real frames.": softplus(on_fake).mean(),
+    })  # fmt: skip
+    if min(abs(d_loss - right), abs(2 * d_loss - right)) > 1e-6:
+        raise Hint(f"D's loss is {d_loss:.4f} and should be {right:.4f}: is each frame judged with its own past?")
+    _gradients_reach_whom_they_should(mended, past, real, fake)
+    return "Each frame with its own past, and G paid for being believed. A D that does not see which past belongs to a frame cannot object to a turn that changes its mind."
+
+
+class _Judge(torch.nn.Module):
+    """A discriminator without grain, whose score depends on the past and on the frame together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        ramp = torch.linspace(-1, 1, 234 * 117, dtype=torch.float64).reshape(234, 117)
+        self.weight = torch.nn.Parameter(torch.sin(1000 * ramp) / 80)
+
+    def forward(self, past: Tensor, frames: Tensor) -> Tensor:
+        return ((past.double() @ self.weight) * frames.double()).sum(dim=1)
+
+
+def _two_losses(result) -> tuple[float, float]:
+    if not isinstance(result, tuple | list) or len(result) != 2:
+        raise Hint(f"Two losses are expected, D's and G's, not {described(result)}.")
+    return number(result[0]), number(result[1])
+
+
+def _gradients_reach_whom_they_should(mended: Answer, past: Tensor, real: Tensor, fake: Tensor) -> None:
+    judge, painted = _Judge(), fake.clone().requires_grad_(True)
+    d_loss, g_loss = mended.function(judge, past, real, painted)
+    if (
+        not getattr(g_loss, "requires_grad", False)
+        or torch.autograd.grad(g_loss, painted, retain_graph=True, allow_unused=True)[0] is None
+    ):
+        raise Hint("G's loss has the right value, but no gradient gets through to the fakes: G would never learn.")
+    if not getattr(d_loss, "requires_grad", False):
+        raise Hint("D's loss has the right value, but no gradient gets through to D.")
+    if torch.autograd.grad(d_loss, painted, retain_graph=True, allow_unused=True)[0] is not None:
+        raise Hint("D's loss sends a gradient on into G, which would then help D: `detach` the fakes there.")
+
+
+def _network(trained) -> torch.nn.Module:
+    """The network in an answer; what is no trained generator is refused."""
+    network = trained.function if isinstance(trained, Answer) else trained
+    if isinstance(network, tuple | list) and any(isinstance(each, torch.nn.Module) for each in network):
+        raise Hint("play gives back two networks, the averaged generator and D: hand in the first.")
+    if not isinstance(network, torch.nn.Module):
+        raise Hint(f"A trained generator is expected, not {described(trained)}.")
+    return network
+
+
+@torch.no_grad()
+def _counted(network: torch.nn.Module, past: Tensor, endings: Tensor, n: int = 2000) -> list[float]:
+    """How often, in n draws of a uniform z, the painting is each of the endings, and how often none of them."""
+    device = _device(network)
+    paintings = tensor(network(past.expand(n, -1).to(device), _uniform(n).to(device)), (n, 117)).float()
+    distance, kind = torch.cdist(paintings, endings).min(dim=1)
+    between = torch.pdist(endings).min() if len(endings) > 1 else torch.dist(four_endings()[0], four_endings()[1])
+    kind[distance >= between / 3] = len(endings)
+    return (torch.bincount(kind, minlength=len(endings) + 1) / n).tolist()
+
+
+def _uniform(n: int) -> Tensor:
+    return 2 * torch.rand(n, 2) - 1
+
+
+def _device(network: torch.nn.Module) -> torch.device:
+    return next((weights.device for weights in network.parameters()), torch.device("cpu"))
