@@ -6,6 +6,7 @@ import numpy
 import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gan_lessons import toys
 from gan_lessons.exercises import lesson_03
@@ -71,82 +72,64 @@ def g_without_zero_grad(discriminator, optimizer, fake):
     optimizer.step()
 
 
-def turn_right(k, draw_real, draw_fake, update_discriminator, update_generator):
-    for _ in range(k):
-        fake = draw_fake()
-        update_discriminator(draw_real(), fake)
-    update_generator(fake)
-    return fake
+def turn(d=None, g=None):
+    """One turn out of D's step and G's."""
+
+    def one_turn(generator, discriminator, generator_optimizer, discriminator_optimizer, real, z):
+        fake = generator(z)
+        (d or d_step())(discriminator, discriminator_optimizer, real, fake)
+        (g or g_step())(discriminator, generator_optimizer, fake)
+
+    return one_turn
 
 
-def turn_fresh_for_g(k, draw_real, draw_fake, update_discriminator, update_generator):
-    for _ in range(k):
-        update_discriminator(draw_real(), draw_fake())
-    fake = draw_fake()
-    update_generator(fake)
-    return fake
+def turn_as_in_the_lesson(generator, discriminator, generator_optimizer, discriminator_optimizer, real, z):
+    fake = generator(z)
+    loss = softplus(-discriminator(real)).mean() + softplus(discriminator(fake.detach())).mean()
+    discriminator_optimizer.zero_grad()
+    loss.backward()
+    discriminator_optimizer.step()
+    discriminator.requires_grad_(False)
+    loss = softplus(-discriminator(fake)).mean()
+    discriminator.requires_grad_(True)
+    generator_optimizer.zero_grad()
+    loss.backward()
+    generator_optimizer.step()
 
 
-def turn_g_every_time(k, draw_real, draw_fake, update_discriminator, update_generator):
-    for _ in range(k):
-        fake = turn_right(1, draw_real, draw_fake, update_discriminator, update_generator)
-    return fake
+def turn_with_inputs(generator, discriminator, generator_optimizer, discriminator_optimizer, real, z):
+    for optimizer in (generator_optimizer, discriminator_optimizer):
+        optimizer.zero_grad()
+    with torch.no_grad():
+        fake = generator(z)
+    d_loss(discriminator, real, fake).backward()
+    discriminator_optimizer.step()
+    softplus(-discriminator(generator(z))).mean().backward(inputs=list(generator.parameters()))
+    generator_optimizer.step()
 
 
-def turn_same_batch(k, draw_real, draw_fake, update_discriminator, update_generator):
-    real = draw_real()
-    return turn_right(k, lambda: real, draw_fake, update_discriminator, update_generator)
+def turn_g_first(generator, discriminator, generator_optimizer, discriminator_optimizer, real, z):
+    g_step()(discriminator, generator_optimizer, generator(z))
+    d_step()(discriminator, discriminator_optimizer, real, generator(z))
 
 
-def turn_same_fakes(k, draw_real, draw_fake, update_discriminator, update_generator):
-    fake = draw_fake()
-    return turn_right(k, draw_real, lambda: fake, update_discriminator, update_generator)
+def turn_old_d(generator, discriminator, generator_optimizer, discriminator_optimizer, real, z):
+    fake = generator(z)
+    parameters = list(generator.parameters())
+    gradients = torch.autograd.grad(softplus(-discriminator(fake)).mean(), parameters)
+    d_step()(discriminator, discriminator_optimizer, real, fake)
+    for parameter, gradient in zip(parameters, gradients):
+        parameter.grad = gradient
+    generator_optimizer.step()
 
 
-def turn_g_first(k, draw_real, draw_fake, update_discriminator, update_generator):
-    fake = draw_fake()
-    update_generator(fake)
-    for _ in range(k):
-        update_discriminator(draw_real(), draw_fake())
-    return fake
+def turn_leaking_into_g(generator, discriminator, generator_optimizer, discriminator_optimizer, real, z):
+    d_step(detach=False)(discriminator, discriminator_optimizer, real, generator(z))
+    g_step()(discriminator, generator_optimizer, generator(z))
 
 
-def turn_one_d_too_few(k, *rest):
-    return turn_right(k - 1 or 1, *rest)
-
-
-def turn_no_result(*arguments):
-    turn_right(*arguments)
-
-
-def turn_swapped(k, draw_real, draw_fake, update_discriminator, update_generator):
-    return turn_right(k, draw_real, draw_fake, lambda real, fake: update_discriminator(fake, real), update_generator)
-
-
-def near(samples, centres, std, within=3.0):
-    return torch.cdist(samples, centres) <= within * std
-
-
-def modes(share):
-    """A counter of modes from a function that gives each mode's share of the samples."""
-    return lambda samples, centres, std: int((share(samples, centres, std) >= 0.03).sum())
-
-
-def every_near(samples, centres, std):
-    return near(samples, centres, std).float().mean(dim=0)
-
-
-def nearest_anywhere(samples, centres, std):
-    return torch.bincount(torch.cdist(samples, centres).argmin(dim=1), minlength=len(centres)) / len(samples)
-
-
-def among_near(samples, centres, std):
-    shares = toys.mode_shares(samples, centres, std)
-    return shares / shares.sum()
-
-
-def square(samples, centres, std):
-    return ((samples[:, None] - centres).abs() <= 3 * std).all(dim=2).float().mean(dim=0)
+def turn_swapped(generator, discriminator, generator_optimizer, discriminator_optimizer, real, z):
+    turn()(generator, discriminator, discriminator_optimizer, generator_optimizer, real, z)
 
 
 def d_by_torch(discriminator, optimizer, real, fake):
@@ -162,14 +145,9 @@ def d_by_torch(discriminator, optimizer, real, fake):
 def d_two_backwards(discriminator, optimizer, real, fake):
     optimizer.zero_grad()
     softplus(-discriminator(real)).mean().backward()
-    softplus(discriminator(fake.detach_())).mean().backward()
+    softplus(discriminator(fake.detach())).mean().backward()
     optimizer.step()
     return 0.0
-
-
-def d_left_frozen(discriminator, optimizer, real, fake):
-    d_step()(discriminator, optimizer, real, fake)
-    discriminator.requires_grad_(False)
 
 
 def d_left_in_eval(discriminator, optimizer, real, fake):
@@ -194,8 +172,8 @@ def g_and_d_cleaned(discriminator, optimizer, fake):
     discriminator.zero_grad()
 
 
-def d_unfinished(*arguments):
-    d_step()(*arguments)
+def turn_unfinished(*arguments):
+    turn_as_in_the_lesson(*arguments)
     return ...
 
 
@@ -264,55 +242,115 @@ def g_steps_twice(discriminator, optimizer, fake):
     optimizer.step()
 
 
-def counts_of(samples, centres, std):
-    nearest, distance = distances(samples, centres).argmin(dim=1), distances(samples, centres).min(dim=1).values
-    return torch.bincount(nearest[distance <= 3 * std], minlength=len(centres)).tolist()
+def optimistic(theta, psi, theta_before, psi_before, eta):
+    return theta + eta * (2 * psi - psi_before), psi - eta * (2 * theta - theta_before)
 
 
-def turn_detached(k, draw_real, draw_fake, update_discriminator, update_generator):
-    for _ in range(k):
-        fake = draw_fake()
-        update_discriminator(draw_real(), fake.detach())
-    update_generator(fake)
-    return fake
+def in_sequence(theta, psi, theta_before, psi_before, eta):
+    new_theta = theta + eta * (2 * psi - psi_before)
+    return new_theta, psi - eta * (2 * new_theta - theta)
 
 
-def turn_not_called(k, draw_real, draw_fake, update_discriminator, update_generator):
-    update_discriminator(draw_real, draw_fake)
+def d_first(theta, psi, theta_before, psi_before, eta):
+    new_psi = psi - eta * (2 * theta - theta_before)
+    return theta + eta * (2 * new_psi - psi), new_psi
 
 
-def turn_old_result(k, draw_real, draw_fake, update_discriminator, update_generator):
-    turn_right(k, draw_real, draw_fake, update_discriminator, update_generator)
-    return draw_fake()
+def adams(g, d):
+    return [torch.optim.Adam(player.parameters(), lr, (0.0, 0.99)) for player, lr in ((g, 1e-3), (d, 5e-3))]
 
 
-def distances(samples, centres):
-    return (samples[:, None] - centres).square().sum(-1).sqrt()
+def loop(freeze=False, zero_first=True, turns=None):
+    """A right loop; without freezing it leaks unless each zero_grad comes first."""
+
+    def play(g, d, draw_real, draw_z, asked):
+        optimizers = adams(g, d)
+        for _ in range(turns or asked):
+            fake = g(draw_z())
+            for player, optimizer in zip("DG", reversed(optimizers)):
+                d.requires_grad_(player == "D" or not freeze)
+                loss = d_loss(d, draw_real(), fake.detach()) if player == "D" else softplus(-d(fake)).mean()
+                d.requires_grad_(True)
+                if zero_first:
+                    optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                if not zero_first:
+                    optimizer.zero_grad()
+
+    return play
 
 
-def modes_in_a_loop(samples, centres, std):
-    counts = [0] * len(centres)
-    for row in distances(samples.double(), centres.double()).tolist():
-        if min(row) <= 3 * std:
-            counts[row.index(min(row))] += 1
-    return sum(count >= 0.03 * len(samples) for count in counts)
+def loop_a(g, d, draw_real, draw_z, turns):
+    g_optimizer, d_optimizer = adams(g, d)
+    for _ in range(turns):
+        fake = g(draw_z()).detach()
+        step(d_optimizer, d_loss(d, draw_real(), fake))
+        step(g_optimizer, softplus(-d(fake)).mean())
 
 
-def modes_within(limit, distance=torch.cdist):
-    """A counter of modes for which near is closer than limit(std)."""
+def one_optimizer(mended):
+    """Loop B: one optimizer over both players, in which only freezing keeps D still in G's step."""
 
-    def count(samples, centres, std):
-        distance_, nearest = distance(samples, centres).min(dim=1)
-        near_ones = nearest[distance_ <= limit(std)]
-        return (torch.bincount(near_ones, minlength=len(centres)) / len(samples) >= 0.03).sum()
+    def play(g, d, draw_real, draw_z, turns):
+        optimizer = torch.optim.Adam([*g.parameters(), *d.parameters()], 2e-3, (0.0, 0.99))
+        for _ in range(turns):
+            fake = g(draw_z())
+            step(optimizer, d_loss(d, draw_real(), fake.detach()))
+            d.requires_grad_(not mended)
+            loss = softplus(-d(fake)).mean()
+            d.requires_grad_(True)
+            step(optimizer, loss)
 
-    return count
+    return play
 
 
-def samples_in_place(samples, centres, std):
-    samples.sub_(centres[0])
-    centres.sub_(centres[0].clone())
-    return modes_in_a_loop(samples, centres, std)
+def loop_c(g, d, draw_real, draw_z, turns):
+    g_optimizer, d_optimizer = adams(g, d)
+    for _ in range(turns):
+        fake = g(draw_z())
+        step(d_optimizer, d_loss(d, draw_real(), fake.detach()))
+        d_optimizer.zero_grad()
+        softplus(-d(fake)).mean().backward()
+        g_optimizer.step()
+
+
+def small_network(inputs, outputs):
+    hidden = torch.nn.Linear(inputs, 64), torch.nn.LeakyReLU(0.2), torch.nn.Linear(64, 64), torch.nn.LeakyReLU(0.2)
+    return torch.nn.Sequential(*hidden, torch.nn.Linear(64, outputs)).to(toys.runtime.device())
+
+
+def play_ring(draw_real, turns):
+    """The lesson's game on the ring; the averaged G."""
+    g, d = small_network(2, 2), small_network(2, 1)
+    g_optimizer, d_optimizer = (torch.optim.Adam(player.parameters(), 2e-3, (0.5, 0.99)) for player in (g, d))
+    average = AveragedModel(g, multi_avg_fn=get_ema_multi_avg_fn(0.99))
+    for _ in range(turns):
+        real = draw_real()
+        fake = g(torch.randn_like(real))
+        step(d_optimizer, d_loss(d, real, fake.detach()))
+        step(g_optimizer, softplus(-d(fake)).mean())
+        average.update_parameters(g)
+    return average.module
+
+
+def untrained(draw_real):
+    draw_real()
+    return small_network(2, 2)
+
+
+def greedy(draw_real):
+    return [draw_real() for _ in range(3000)]
+
+
+def memorised(draw_real):
+    points = torch.cat([draw_real() for _ in range(32)])
+
+    class Memory(torch.nn.Module):
+        def forward(self, z):
+            return points[: len(z)]
+
+    return Memory()
 
 
 CASES = [
@@ -338,124 +376,109 @@ CASES = [
     ),
     ("check_gradients", [...] * 4, "^Not attempted yet"),
     ("check_gradients", ..., "Not attempted yet"),
-    ("check_update_discriminator", d_step(), "Right. "),
-    ("check_update_discriminator", d_by_torch, "Right. "),
-    ("check_update_discriminator", d_two_backwards, "Right. "),
-    ("check_update_discriminator", d_left_frozen, "still frozen"),
-    ("check_update_discriminator", d_left_in_eval, "eval mode"),
-    ("check_update_discriminator", lambda *a: None, "optimizer that is handed in"),
-    ("check_update_discriminator", d_step(detach=False), "leaked into G: detach was forgotten"),
-    ("check_update_discriminator", d_step(sign=-1), "sign is flipped"),
-    ("check_update_discriminator", d_step(real_sign=1, fake_sign=-1), "labels are exchanged"),
-    ("check_update_discriminator", d_step(fake_sign=-1), "fakes carry the label 1"),
-    ("check_update_discriminator", d_step(reduce=torch.sum), "summed over the batch"),
-    ("check_update_discriminator", d_halved, "do not halve"),
-    ("check_update_discriminator", d_joint_mean, "one mean over reals and fakes together"),
-    ("check_update_discriminator", d_real_only, "loss of the fakes is missing"),
-    ("check_update_discriminator", d_without_zero_grad, "Old gradients"),
-    ("check_update_discriminator", d_without_step, "D has not moved"),
-    ("check_update_discriminator", lambda *a: ..., "Not attempted yet"),
-    ("check_update_discriminator", d_unfinished, "still ends with `return ...`: take that line out"),
-    ("check_update_discriminator", d_twice, "One step is asked for, and the optimizer took 2"),
-    ("check_update_discriminator", d_step_for_each, "One step is asked for, and the optimizer took 2"),
-    ("check_update_discriminator", d_step_first, "The step followed the old gradients alone"),
-    ("check_update_discriminator", d_zero_grad_late, "no gradient when the step was taken. The order is"),
-    ("check_update_discriminator", d_own_optimizer, "not by the optimizer that is handed in"),
-    ("check_update_discriminator", d_doubled, "twice as long as it should be"),
-    ("check_update_discriminator", d_without_logarithm, "Without a logarithm"),
-    ("check_update_discriminator", d_answer_detached, "D's answer to them was detached"),
-    ("check_update_discriminator", torch.no_grad()(d_step()), "detached, frozen, or computed under torch.no_grad"),
-    ("check_update_generator", g_step(), "Right. "),
-    ("check_update_generator", g_by_autograd, "Right. "),
-    ("check_update_generator", g_and_d_cleaned, "Right. "),
-    ("check_update_generator", g_left_in_eval, "eval mode"),
-    ("check_update_generator", lambda *a: None, "optimizer that is handed in"),
-    ("check_update_generator", g_step(loss=lambda a: -softplus(a).mean()), "minimax loss"),
-    ("check_update_generator", g_step(loss=lambda a: softplus(a).mean()), "G's label is 1"),
-    ("check_update_generator", g_step(loss=lambda a: -softplus(-a).mean()), "sign is flipped"),
-    ("check_update_generator", g_step(loss=lambda a: softplus(-a).sum()), "summed over the batch"),
-    ("check_update_generator", g_step(loss=lambda a: -a.mean()), "Without a logarithm"),
-    ("check_update_generator", g_step(freeze=False), "leaked into D"),
-    ("check_update_generator", g_step(thaw=False), "still frozen"),
-    ("check_update_generator", g_step(detach=True), "detached, so the gradient cannot reach G"),
-    ("check_update_generator", g_step(detach=True, freeze=False), "detached, so the gradient cannot reach G"),
-    ("check_update_generator", g_moves_d, "D's weights have changed"),
-    ("check_update_generator", g_without_zero_grad, "Old gradients"),
-    ("check_update_generator", lambda *a: ..., "Not attempted yet"),
-    ("check_update_generator", torch.no_grad()(g_step()), "D was asked under torch.no_grad"),
-    ("check_update_generator", g_without_grad_inside, "D was asked under torch.no_grad"),
-    ("check_update_generator", g_answer_detached, "no longer hangs on D's answer"),
-    ("check_update_generator", g_plain_number, "no gradient when the step was taken. The order is .* without .item"),
-    ("check_update_generator", g_zero_grad_late, "no gradient when the step was taken. The order is"),
-    ("check_update_generator", g_steps_twice, "One step is asked for, and the optimizer took 2"),
-    ("check_update_generator", g_step(loss=lambda a: 2 * softplus(-a).mean()), "twice as long as it should be"),
-    ("check_turn", turn_right, "Right. "),
-    ("check_turn", turn_fresh_for_g, "Right. "),
-    ("check_turn", turn_g_every_time, "G moved after every step of D"),
-    ("check_turn", turn_same_batch, "same real batch several times"),
-    ("check_turn", turn_same_fakes, "same fakes several times"),
-    ("check_turn", turn_g_first, "G moved before D"),
-    ("check_turn", turn_one_d_too_few, "should be 'DDDG'"),
-    ("check_turn", turn_detached, "Right. "),
-    ("check_turn", turn_no_result, "is there a `return`"),
-    ("check_turn", turn_old_result, "You return another batch than the one that G answered with"),
-    ("check_turn", lambda k, draw_real, draw_fake, d, g: d(draw_real()), "update_discriminator.. missing 1 required .* 'fake'"),
-    ("check_turn", turn_not_called, "given a function in place of a batch"),
-    ("check_turn", turn_swapped, "real batch first"),
-    ("check_turn", lambda *a: ..., "Not attempted yet"),
-    ("check_count_modes", toys.modes_covered, "Right. "),
-    ("check_count_modes", modes_in_a_loop, "Right. "),
-    ("check_count_modes", modes_within(lambda std: 3 * std), "Right. "),
-    ("check_count_modes", modes_within(lambda std: 3 * std, distances), "Right. "),
-    ("check_count_modes", samples_in_place, "Right. "),
-    ("check_count_modes", modes_within(lambda std: 3 * std, lambda s, c: torch.cdist(s, c).square()), "4 standard deviations"),
-    ("check_count_modes", modes_within(lambda std: 0.45), "4 standard deviations"),
-    ("check_count_modes", modes_within(lambda std: 0.3), "whatever std is"),
-    ("check_count_modes", modes_within(lambda std: 3 * std, lambda s, c: torch.cdist(s, c, p=1)), "not the sum"),
-    ("check_count_modes", lambda s, c, std: len(c), "without a sample"),
-    ("check_count_modes", lambda s, c, std: near(s, c, std).any(dim=1).sum(), "samples that are near"),
-    ("check_count_modes", lambda s, c, std: 0, "Centres lie at .* 50 at .* you found 0"),
-    ("check_count_modes", lambda s, c, std: (modes_in_a_loop(s, c, std),), "tuple of one"),
-    ("check_count_modes", modes(nearest_anywhere), "far away from every centre"),
-    ("check_count_modes", modes(every_near), "counted for two modes"),
-    ("check_count_modes", modes(among_near), "divided by those that are near"),
-    ("check_count_modes", modes(square), "a circle, not a square"),
+    ("check_one_turn", turn(d=d_step()), "Right. "),
+    ("check_one_turn", turn(d=d_by_torch), "Right. "),
+    ("check_one_turn", turn(d=d_two_backwards), "Right. "),
+    ("check_one_turn", turn(d=d_left_in_eval), "eval mode"),
+    ("check_one_turn", turn(d=lambda *a: None), "optimizer that is handed in"),
+    ("check_one_turn", turn(d=d_step(detach=False)), "leaked into G: detach was forgotten"),
+    ("check_one_turn", turn(d=d_step(sign=-1)), "sign is flipped"),
+    ("check_one_turn", turn(d=d_step(real_sign=1, fake_sign=-1)), "labels are exchanged"),
+    ("check_one_turn", turn(d=d_step(fake_sign=-1)), "fakes carry the label 1"),
+    ("check_one_turn", turn(d=d_step(reduce=torch.sum)), "summed over the batch"),
+    ("check_one_turn", turn(d=d_halved), "do not halve"),
+    ("check_one_turn", turn(d=d_joint_mean), "one mean over reals and fakes together"),
+    ("check_one_turn", turn(d=d_real_only), "loss of the fakes is missing"),
+    ("check_one_turn", turn(d=d_without_zero_grad), "Old gradients"),
+    ("check_one_turn", turn(d=d_without_step), "D has not moved"),
+    ("check_one_turn", turn_unfinished, "still ends with `return ...`: take that line out"),
+    ("check_one_turn", turn(d=d_twice), "One step is asked for, and the optimizer took 2"),
+    ("check_one_turn", turn(d=d_step_for_each), "One step is asked for, and the optimizer took 2"),
+    ("check_one_turn", turn(d=d_step_first), "The step followed the old gradients alone"),
+    ("check_one_turn", turn(d=d_zero_grad_late), "no gradient when the step was taken. The order is"),
+    ("check_one_turn", turn(d=d_own_optimizer), "not by the optimizer that is handed in"),
+    ("check_one_turn", turn(d=d_doubled), "twice as long as it should be"),
+    ("check_one_turn", turn(d=d_without_logarithm), "Without a logarithm"),
+    ("check_one_turn", turn(d=d_answer_detached), "D's answer to them was detached"),
+    ("check_one_turn", turn(d=torch.no_grad()(d_step())), "detached, frozen, or computed under torch.no_grad"),
+    ("check_one_turn", turn(g=g_step()), "Right. "),
+    ("check_one_turn", turn(g=g_by_autograd), "Right. "),
+    ("check_one_turn", turn(g=g_and_d_cleaned), "Right. "),
+    ("check_one_turn", turn(g=g_left_in_eval), "eval mode"),
+    ("check_one_turn", turn(g=lambda *a: None), "optimizer that is handed in"),
+    ("check_one_turn", turn(g=g_step(loss=lambda a: -softplus(a).mean())), "minimax loss"),
+    ("check_one_turn", turn(g=g_step(loss=lambda a: softplus(a).mean())), "G's label is 1"),
+    ("check_one_turn", turn(g=g_step(loss=lambda a: -softplus(-a).mean())), "sign is flipped"),
+    ("check_one_turn", turn(g=g_step(loss=lambda a: softplus(-a).sum())), "summed over the batch"),
+    ("check_one_turn", turn(g=g_step(loss=lambda a: -a.mean())), "Without a logarithm"),
+    ("check_one_turn", turn(g=g_step(freeze=False)), "leaked into D"),
+    ("check_one_turn", turn(g=g_step(thaw=False)), "still frozen"),
+    ("check_one_turn", turn(g=g_step(detach=True)), "detached, so the gradient cannot reach G"),
+    ("check_one_turn", turn(g=g_step(detach=True, freeze=False)), "detached, so the gradient cannot reach G"),
+    ("check_one_turn", turn(g=g_moves_d), "D's weights have changed"),
+    ("check_one_turn", turn(g=g_without_zero_grad), "Old gradients"),
+    ("check_one_turn", turn(g=torch.no_grad()(g_step())), "D was asked under torch.no_grad"),
+    ("check_one_turn", turn(g=g_without_grad_inside), "D was asked under torch.no_grad"),
+    ("check_one_turn", turn(g=g_answer_detached), "no longer hangs on D's answer"),
+    ("check_one_turn", turn(g=g_plain_number), "no gradient when the step was taken. The order is .* without .item"),
+    ("check_one_turn", turn(g=g_zero_grad_late), "no gradient when the step was taken. The order is"),
+    ("check_one_turn", turn(g=g_steps_twice), "One step is asked for, and the optimizer took 2"),
+    ("check_one_turn", turn(g=g_step(loss=lambda a: 2 * softplus(-a).mean())), "twice as long as it should be"),
+    ("check_one_turn", turn_as_in_the_lesson, "Right. D has learned"),
+    ("check_one_turn", turn_with_inputs, "Right. "),
+    ("check_one_turn", turn_g_first, "G moved before D"),
+    ("check_one_turn", turn_old_d, "G answered the D of before"),
+    ("check_one_turn", turn_leaking_into_g, "leaked into G: detach was forgotten"),
+    ("check_one_turn", turn_swapped, "G moved before D"),
+    ("check_one_turn", lambda *a: ..., "Not attempted yet"),
+    ("check_optimistic", optimistic, "^Right. From .* distance 0.00"),
+    ("check_optimistic", lambda t, p, u, v, eta: (t + eta * p, p - eta * t), "step at once"),
+    ("check_optimistic", lambda t, p, u, v, eta: (t + eta * (p + v) / 2, p - eta * (t + u) / 2), "looks ahead"),
+    ("check_optimistic", lambda t, p, u, v, eta: (t - eta * (2 * p - v), p - eta * (2 * t - u)), "Both players climb"),
+    ("check_optimistic", lambda t, p, u, v, eta: (t + eta * (2 * p - v), p + eta * (2 * t - u)), "Both players descend"),
+    ("check_optimistic", lambda t, p, u, v, eta: (t - eta * (2 * p - v), p + eta * (2 * t - u)), "swapped roles"),
+    ("check_optimistic", lambda t, p, u, v, eta: (t + eta * (2 * t - u), p - eta * (2 * p - v)), "other's number"),
     (
-        "check_count_modes",
-        lambda s, c, std: toys.modes_covered(s, c, std, within=1.0),
-        "2.9 standard deviations away .* the limit is a distance of 3 · std",
+        "check_optimistic",
+        lambda t, p, u, v, eta: (2 * t - u + eta * (2 * p - v), 2 * p - v - eta * (2 * t - u)),
+        "start from where",
     ),
-    ("check_count_modes", lambda s, c, std: toys.modes_covered(s, c, std, within=2.0), "the limit is a distance of 3 · std"),
-    ("check_count_modes", lambda s, c, std: toys.modes_covered(s, c, std, within=2.5), "the limit is a distance of 3 · std"),
+    ("check_optimistic", lambda *all: list(optimistic(*all)), "^Right."),
+    ("check_optimistic", lambda *all: torch.tensor(optimistic(*all), dtype=torch.float64), "^Right."),
+    ("check_optimistic", lambda *all: numpy.array(optimistic(*all)), "^Right."),
+    ("check_optimistic", lambda t, p, u, v, eta: (t + eta * (p - eta * t), p - eta * t), "the players take turns"),
+    ("check_optimistic", lambda t, p, u, v, eta: (t + eta * (2 * p - v), ...), "One number is expected, not `...`"),
+    ("check_optimistic", in_sequence, "ψ must use the old θ"),
+    ("check_optimistic", d_first, "θ must use the old ψ"),
+    ("check_optimistic", lambda *all: optimistic(*all)[::-1], "new ψ comes first"),
+    ("check_optimistic", lambda *all: optimistic(*all[:4], 0.1), "With eta = 0.25"),
+    ("check_optimistic", lambda *all: optimistic(*all)[0], "not the float"),
+    ("check_optimistic", lambda *all: (*optimistic(*all), 0.1), "not a tuple of 3"),
+    ("check_optimistic", lambda t, p, u, v, eta: (t, p), "it should go to"),
+    ("check_optimistic", lambda t, p, u, v, eta: ..., "^Not attempted yet"),
+    ("check_mended", [loop()] * 3, "^Right."),
+    ("check_mended", (loop(freeze=True), loop(zero_first=False, freeze=True), one_optimizer(mended=True)), "^Right."),
+    ("check_mended", [loop_a, ..., ...], "Loop A: after 400 turns G has not moved"),
+    ("check_mended", [loop(), one_optimizer(mended=False), ...], "Loop B: D says 0.6. .* about two thirds"),
+    ("check_mended", [loop(), ..., loop_c], "Loop C: in the last 200 turns the mean"),
+    ("check_mended", [..., ..., loop(zero_first=False)], "Loop C: D says 0.6. .* about two thirds"),
+    ("check_mended", [loop(), ..., loop()], "mended. Still missing: B"),
+    ("check_mended", [loop(turns=100), ..., ...], "Loop A drew 100 real batches"),
+    ("check_mended", [loop(), loop(), 3], "Loop C is the int 3"),
+    ("check_mended", loop(), "list of the three loops"),
+    ("check_mended", [...] * 3, "Not attempted yet"),
+    ("check_train", lambda draw_real: torch.nn.Linear(2, 2), "never called"),
+    ("check_train", untrained, "0 of 8 modes covered, .* after 1 real batches; .* more turns are allowed"),
+    ("check_train", lambda draw_real: draw_real(), "a network, not a tensor"),
+    ("check_train", lambda draw_real: torch.nn.Linear(2, 1), "not 4000×2 points"),
+    ("check_train", greedy, "more than 2500 times"),
+    ("check_train", memorised, "each point must come from its own z"),
     (
-        "check_count_modes",
-        lambda s, c, std: toys.modes_covered(s, c, std, least=0.1),
-        "5 %, was refused: at least 3 % .* share of 0.03",
+        "check_train",
+        lambda draw_real: play_ring(draw_real, 300),
+        "of 8 modes covered, .* after 300 real batches; at least 7 and 65%",
     ),
-    (
-        "check_count_modes",
-        lambda s, c, std: toys.modes_covered(s, c, std, least=0.3),
-        "5 %, was refused: at least 3 % .* share of 0.03",
-    ),
-    ("check_count_modes", lambda s, c, std: toys.modes_covered(s, c, std, least=0.05), "3 samples of 100 was refused"),
-    ("check_count_modes", lambda s, c, std: (toys.mode_shares(s, c, std) > 0.03).sum(), "3 samples of 100 was refused"),
-    (
-        "check_count_modes",
-        lambda s, c, std: sum(each > 0.03 * len(s) for each in counts_of(s, c, std)),
-        "3 samples of 100 was refused",
-    ),
-    ("check_count_modes", lambda s, c, std: (toys.mode_shares(s, c, std) >= 0.03).sum(), "Right. "),
-    ("check_count_modes", lambda s, c, std: sum(each >= 0.03 for each in toys.mode_shares(s, c, std).tolist()), "Right. "),
-    ("check_count_modes", lambda s, c, std: (toys.mode_shares(s, c, std).numpy() >= 0.03).sum(), "Right. "),
-    ("check_count_modes", lambda s, c, std: sum(each / len(s) >= 0.03 for each in counts_of(s, c, std)), "Right. "),
-    ("check_count_modes", lambda s, c, std: toys.modes_covered(s, c, std, least=1e-6), "at least 3 % are asked"),
-    (
-        "check_count_modes",
-        lambda s, c, std: int((near(s, c, std).sum(dim=0) >= 30).sum()),
-        "a share of 0.03, not a number of samples",
-    ),
-    ("check_count_modes", toys.mode_shares, "How many modes are covered"),
-    ("check_count_modes", lambda *a: ..., "Not attempted yet"),
+    ("check_train", lambda draw_real: ..., "Not attempted yet"),
 ]
 
 
@@ -465,10 +488,15 @@ def test_verdict(check, answer, says, verdict):
     assert re.search(says, verdict())
 
 
-CHECKS = ["check_gradients", "check_update_discriminator", "check_update_generator", "check_turn", "check_count_modes"]
+CHECKS = ["check_gradients", "check_one_turn", "check_optimistic", "check_mended", "check_train"]
 
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_the_untouched_exercise_asks(check, verdict):
     getattr(lesson_03, check)(...)
     assert re.fullmatch(r"Not attempted yet\. [A-Z].*\?", verdict())
+
+
+def test_the_lessons_game_passes_the_bar_of_the_training_exercise(verdict):
+    lesson_03.check_train(lambda draw_real: play_ring(draw_real, 2500))
+    assert re.search("^Right. [78] of 8 modes covered, .* after 2500 real batches", verdict())

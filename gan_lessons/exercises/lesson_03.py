@@ -1,14 +1,15 @@
 """The checks of lesson 03, the training game."""
 
-import contextlib
-from collections.abc import Iterator
+import math
+from collections.abc import Callable
 
 import numpy
 import torch
 from torch import nn
 from torch.nn.functional import softplus
 
-from gan_lessons.exercises import Hint, described, exercise, number, word
+from gan_lessons import toys
+from gan_lessons.exercises import Answer, Hint, described, exercise, number, refuse, word
 
 
 @exercise(
@@ -50,15 +51,34 @@ ORDER = "The order is zero_grad(), backward(), step(); and the loss must hang on
 
 
 class _Optimizer(torch.optim.SGD):
-    """Steps of size 0.1, and remembers for each step whether there was a gradient to follow."""
+    """Steps of size 0.1; remembers for each step whether there was a gradient to follow, and which the other player had."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, other: nn.Module, order: list[nn.Module]) -> None:
         super().__init__(network.parameters(), lr=0.1)
+        self.network, self.other, self.order = network, other, order
         self.had_gradients: list[bool] = []
+        self.own: list[torch.Tensor | None] = []
+        self.after = _flat(network)
+        self.others: list[list[torch.Tensor | None]] = []
 
     def step(self, closure=None):
-        self.had_gradients.append(any(each.grad is not None and bool(each.grad.any()) for each in self.param_groups[0]["params"]))
-        return super().step(closure)
+        self.order.append(self.network)
+        self.had_gradients.append(any(each.grad is not None and bool(each.grad.any()) for each in self.network.parameters()))
+        self.own = _gradients(self.network)
+        self.others.append(_gradients(self.other))
+        loss = super().step(closure)
+        self.after = _flat(self.network)
+        return loss
+
+
+def _gradients(network: nn.Module) -> list[torch.Tensor | None]:
+    return [None if each.grad is None else each.grad.clone() for each in network.parameters()]
+
+
+def _same_or_none(found: list[torch.Tensor | None], before: list[torch.Tensor | None]) -> bool:
+    """Whether each gradient is as it was, or cleared."""
+    pairs = zip(found, before)
+    return all(now is None or not now.any() or (was is not None and torch.equal(now, was)) for now, was in pairs)
 
 
 def _judge_steps(name: str, optimizer: _Optimizer, before: torch.Tensor, after: torch.Tensor, cut_off: str) -> None:
@@ -79,9 +99,11 @@ def _judge_steps(name: str, optimizer: _Optimizer, before: torch.Tensor, after: 
         raise Hint("The step followed the old gradients alone. The order is zero_grad(), backward(), step().")
 
 
-def _stepped(make_loss, player: int) -> torch.Tensor:
+def _stepped(make_loss, player: int, discriminator: nn.Module | None = None) -> torch.Tensor:
     """The player's weights after one step of size 0.1 down the loss that make_loss(discriminator, fake) gives."""
     players = _players()
+    if discriminator is not None:
+        players[1].load_state_dict(discriminator.state_dict())
     loss = make_loss(players[1], players[0](Z))
     parameters = list(players[player].parameters())
     for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters)):
@@ -127,30 +149,52 @@ D_MISTAKES = {
 
 
 @exercise(
-    "What does D pay for a real one, what for a fake, and where must the walk back through the fakes stop?",
-    "D pays softplus(-discriminator(real)).mean() for the reals; add what it pays for the fakes, and take a step down the sum.",
+    "What does D pay for a real one and for a fake, which D does G answer, and what must not leak from one player to the other?",
+    "make the fakes, fake = generator(z); D's loss is softplus(-discriminator(real)).mean() and the cost of the fakes, without a way "
+    "back into G. When D has moved, it is G's turn.",
     returns_nothing=True,
 )
-def check_update_discriminator(update_discriminator) -> str:
-    """update_discriminator(discriminator, optimizer, real, fake): one step of D with cross-entropy."""
-    generator, discriminator = _players()
-    before, generator_before = _flat(discriminator), _flat(generator)
-    for parameter in discriminator.parameters():
+def check_one_turn(one_turn) -> str:
+    """one_turn(generator, discriminator, generator_optimizer, discriminator_optimizer, real, z): the five steps, once."""
+    players = generator, discriminator = _players()
+    befores = [_flat(player) for player in players]
+    for parameter in (*generator.parameters(), *discriminator.parameters()):
         parameter.grad = torch.ones_like(parameter)  # left over from something else
-    optimizer = _Optimizer(discriminator)
-    update_discriminator(discriminator, optimizer, REAL, generator(Z))
-    after = _flat(discriminator)
-    if not torch.equal(_flat(generator), generator_before):
-        raise Hint("G has moved. In D's step G stands still.")
-    if any(parameter.grad is not None for parameter in generator.parameters()):
-        raise Hint("Gradients have leaked into G: detach was forgotten. Show D fake.detach().")
+    order: list[nn.Module] = []
+    optimizers = [_Optimizer(*pair, order) for pair in (players, players[::-1])]
+    lost = [LOST]
+    discriminator.register_forward_pre_hook(lambda module, seen: lost.extend(map(_where_lost, seen)))
+    try:
+        one_turn(generator, discriminator, *optimizers, REAL, Z)
+    except RuntimeError as error:
+        if "does not require grad" in str(error) and order:
+            raise Hint(lost[-1]) from None
+        if "backward through the graph a second time" in str(error):
+            raise Hint(f"{LEAKED_INTO_G} (torch stopped, since D's loss had used up the way back into G.)") from None
+        raise
+    if order[:2] == [generator, discriminator]:
+        raise Hint("G moved before D. It is to answer the D that has just learned.")
+    _judge_discriminator(optimizers[1], befores[1])
+    _judge_generator(optimizers[0], optimizers[1], befores[0], lost[-1])
+    return "D has learned from both batches, G has moved uphill along the new D, and neither left anything in the other."
+
+
+LEAKED_INTO_G = "Gradients have leaked into G: detach was forgotten. Show D fake.detach() in its own step."
+
+
+def _judge_discriminator(optimizer: _Optimizer, before: torch.Tensor) -> None:
+    """A Hint unless D has taken the right step, and left G without gradients and itself fit for more."""
+    discriminator, generator = optimizer.network, optimizer.other
+    after = optimizer.after if optimizer.own else _flat(discriminator)
+    if optimizer.others and not _same_or_none(optimizer.others[0], [torch.ones_like(each) for each in generator.parameters()]):
+        raise Hint(LEAKED_INTO_G)
     _judge_steps("D", optimizer, before, after, ORDER)
     _refuse_left(discriminator)
     right = _stepped(lambda d, fake: sum(part.mean() for part in _real_and_fake(d, fake)), 1)
     if torch.allclose(after, right, atol=1e-6):
-        return "D has learned from both batches, and G has no gradients."
+        return
     if torch.allclose(after + 0.1, right, atol=1e-6):
-        raise Hint("Old gradients were added to the new ones: call optimizer.zero_grad() before backward().")
+        raise Hint("Old gradients were added to D's new ones: call the optimizer's zero_grad() before backward().")
     _name_mistake(after, D_MISTAKES, player=1)
     if torch.allclose(after - before, before - right, atol=1e-6):
         raise Hint("The sign is flipped: D climbs its loss.")
@@ -187,42 +231,26 @@ G_MISTAKES = {
 }
 
 
-@exercise(
-    "Through whom must the gradient pass to reach G, and who must not keep any of it?",
-    "begin with the loss alone: what does -log D(G(z)) cost, as a softplus of D's logits of the fakes? Then ask what keeps D's "
-    "parameters from collecting gradients, and when D needs them again.",
-    returns_nothing=True,
-)
-def check_update_generator(update_generator) -> str:
-    """update_generator(discriminator, optimizer, fake): one step of G with the non-saturating loss."""
-    generator, discriminator = _players()
-    before, discriminator_before = _flat(generator), _flat(discriminator)
-    for parameter in generator.parameters():
-        parameter.grad = torch.ones_like(parameter)
-    optimizer, lost = _Optimizer(generator), [LOST]
-    discriminator.register_forward_pre_hook(lambda module, seen: lost.extend(map(_where_lost, seen)))
-    try:
-        update_generator(discriminator, optimizer, generator(Z))
-    except RuntimeError as error:
-        if "does not require grad" in str(error):
-            raise Hint(lost[-1]) from None
-        raise
+def _judge_generator(optimizer: _Optimizer, by_d: _Optimizer, before: torch.Tensor, lost: str) -> None:
+    """A Hint unless G has taken the right step through the new D, and left nothing in it."""
+    generator, discriminator = optimizer.network, optimizer.other
     after = _flat(generator)
-    if not torch.equal(_flat(discriminator), discriminator_before):
-        raise Hint("D's weights have changed. In G's step D stands still.")
-    leaked = any(parameter.grad is not None and parameter.grad.any() for parameter in discriminator.parameters())
-    if leaked and torch.equal(after, before) and lost[-1] == DETACHED:
+    if not torch.equal(_flat(discriminator), by_d.after):
+        raise Hint("D's weights have changed after its own step. In G's step D stands still.")
+    leaked = not _same_or_none(_gradients(discriminator), by_d.own)
+    if leaked and torch.equal(after, before) and lost == DETACHED:
         raise Hint(DETACHED)
     if leaked:
-        raise Hint("Gradients have leaked into D: freeze it with requires_grad_(False) while the loss is computed.")
-    _judge_steps("G", optimizer, before, after, ORDER if lost[-1] == LOST else lost[-1])
-    _refuse_left(discriminator)
-    right = _stepped(lambda d, fake: softplus(-d(fake)).mean(), 0)
+        raise Hint("Gradients have leaked into D: freeze it with requires_grad_(False) while G's loss is computed.")
+    _judge_steps("G", optimizer, before, after, ORDER if lost == LOST else lost)
+    right = _stepped(lambda d, fake: softplus(-d(fake)).mean(), 0, discriminator)
     if torch.allclose(after, right, atol=1e-6):
-        return "G has moved uphill along D, and D is as it was."
+        return
     if torch.allclose(after + 0.1, right, atol=1e-6):
-        raise Hint("Old gradients were added to the new ones: call optimizer.zero_grad() before backward().")
-    _name_mistake(after, G_MISTAKES, player=0)
+        raise Hint("Old gradients were added to G's new ones: call the optimizer's zero_grad() before backward().")
+    if torch.allclose(after, _stepped(lambda d, fake: softplus(-d(fake)).mean(), 0), atol=1e-6):
+        raise Hint("G answered the D of before: compute its loss after D has moved, by asking D once more.")
+    _name_mistake(after, G_MISTAKES, 0, discriminator)
     raise Hint("G's step is not the one that -E[log D(G(z))] gives.")
 
 
@@ -233,137 +261,157 @@ def _where_lost(fakes: torch.Tensor) -> str:
     return LOST if fakes.requires_grad else DETACHED
 
 
-def _name_mistake(after: torch.Tensor, mistakes: dict, player: int) -> None:
+def _name_mistake(after: torch.Tensor, mistakes: dict, player: int, discriminator: nn.Module | None = None) -> None:
     for hint, make_loss in mistakes.items():
-        if torch.allclose(after, _stepped(make_loss, player), atol=1e-6):
+        if torch.allclose(after, _stepped(make_loss, player, discriminator), atol=1e-6):
             raise Hint(hint)
 
 
-@exercise("Who moves how often in a turn, on which batches, and when is it G's turn?",
-          "write a loop over range(k) for D; which two batches does each of its steps need?")  # fmt: skip
-def check_turn(play_turn) -> str:
-    """play_turn(k, draw_real, draw_fake, update_discriminator, update_generator): k steps of D, then one of G."""
-    for k in (3, 1):
-        moves: list[tuple[str, list[int]]] = []
-        reals, fakes = iter(range(100)), iter(range(100, 200))
-
-        def update_discriminator(real, fake, moves=moves):
-            moves.append(("D", [_drawn(real), _drawn(fake)]))
-
-        def update_generator(fake, moves=moves):
-            moves.append(("G", [_drawn(fake)]))
-
-        arguments = (lambda: _batch(next(reals)), lambda: _batch(next(fakes)), update_discriminator, update_generator)
-        result = play_turn(k, *arguments)
-        _judge_moves(k, moves, result)
-    return "With k = 3: D, D, D, G, and every step of D on fresh batches."
-
-
-def _batch(number: int) -> torch.Tensor:
-    """A batch that can be recognised."""
-    return torch.full((4, 1), float(number))
-
-
-def _drawn(batch) -> int:
-    """Which batch it is."""
-    if not isinstance(batch, torch.Tensor):
-        raise Hint(f"A player was given {described(batch)} in place of a batch: draw_real() and draw_fake() give one.")
-    return int(batch.flatten()[0])
-
-
-def _judge_moves(k: int, moves: list[tuple[str, list[int]]], result) -> None:
-    order = "".join(move[0] for move in moves)
-    if "G" not in order:
-        raise Hint(f"With k = {k} the moves were '{order}': G never moved.")
-    if order == "DG" * k and k > 1:
-        raise Hint(f"With k = {k} the moves were '{order}': G moved after every step of D. Its update comes after the loop.")
-    if order == "G" + "D" * k:
-        raise Hint("G moved before D. It is to answer the D that has just learned.")
-    if order != "D" * k + "G":
-        raise Hint(f"With k = {k} the moves were '{order}', but should be '{'D' * k}G'.")
-    d_moves = [batches for _, batches in moves[:-1]]
-    if any(real >= 100 or fake < 100 for real, fake in d_moves):
-        raise Hint("update_discriminator takes the real batch first, then the fake one.")
-    if len({real for real, _ in d_moves}) < k:
-        raise Hint("D saw the same real batch several times: draw inside the loop.")
-    if len({fake for _, fake in d_moves}) < k:
-        raise Hint("D saw the same fakes several times: draw inside the loop.")
-    (answered,) = moves[-1][1]
-    if answered < 100:
-        raise Hint("G's update was given a real batch.")
-    if answered in {fake for _, fake in d_moves[:-1]}:
-        raise Hint("G answered with old fakes: take those of D's last step, or fresh ones.")
-    if isinstance(result, torch.Tensor) and _drawn(result) != answered:
-        raise Hint("You return another batch than the one that G answered with: keep that in a variable, and return it.")
-    if not isinstance(result, torch.Tensor):
-        raise Hint(f"Return the batch of fakes that G answered with, not {described(result)}.")
+@exercise(
+    "Which number stands for the other player's in a simultaneous step, and what does an optimist put in its place?",
+    "simultaneous play uses the slope where the players are now; which slope is it where they are expected next?",
+)
+def check_optimistic(optimistic) -> str:
+    """optimistic(theta, psi, theta_before, psi_before, eta): one optimistic turn on V = -ψθ; gives the new θ and the new ψ."""
+    theta, psi, theta_before, psi_before = 1.0, 0.5, 0.7, 0.9
+    guess_theta, guess_psi = 2 * theta - theta_before, 2 * psi - psi_before
+    for eta in (0.1, 0.25):
+        found = _pair(optimistic(theta, psi, theta_before, psi_before, eta))
+        right = new_theta, new_psi = theta + eta * guess_psi, psi - eta * guess_theta
+        mistakes = {
+            "That is the step at once, which spirals outward. The numbers before have no say in it.": (theta + eta * psi, psi - eta * theta),
+            "That remembers where optimism looks ahead: 2·now - before, not the mean of the two.": (
+                theta + eta * (psi + psi_before) / 2, psi - eta * (theta + theta_before) / 2),
+            "Both players climb. D wants V = -ψθ large, G wants it small.": (theta - eta * guess_psi, new_psi),
+            "Both players descend. G wants V = -ψθ small, D wants it large.": (new_theta, psi + eta * guess_theta),
+            "The players have swapped roles: G climbs and D descends.": (theta - eta * guess_psi, psi + eta * guess_theta),
+            "The slope of V along θ is -ψ, not -θ: each player's slope is the other's number.": (theta + eta * guess_theta, psi - eta * guess_psi),
+            "The step must start from where the players are, not from the guess ahead.": (guess_theta + eta * guess_psi, guess_psi - eta * guess_theta),
+            "ψ answers the θ that has just moved. Both move at once: ψ must use the old θ.": (new_theta, psi - eta * (2 * new_theta - theta)),
+            "θ answers the ψ that has just moved. Both move at once: θ must use the old ψ.": (theta + eta * (2 * new_psi - psi), new_psi),
+            "There the players take turns, and neither looks ahead: 2·now - before.": (theta + eta * (psi - eta * theta), psi - eta * theta),
+            "The new ψ comes first. Return the new θ and then the new ψ.": (new_psi, new_theta),
+        }  # fmt: skip
+        refuse(torch.tensor(found), {hint: torch.tensor(wrong) for hint, wrong in mistakes.items()}, rtol=0, atol=1e-6)
+        if not all(math.isclose(*pair, abs_tol=1e-6) for pair in zip(found, right)):
+            raise Hint(f"With eta = {eta}, from θ = 1, ψ = 0.5 and before that 0.7 and 0.9, it should go to ({new_theta:.3f}, {new_psi:.3f}), "
+                       f"not to ({found[0]:.3f}, {found[1]:.3f}).")  # fmt: skip
+    return f"From (1, 0), 1000 turns of 0.1 end at distance {_distance(optimistic):.3f} from the end of the game."
 
 
-CENTRES = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
-NEAR, FAR = torch.tensor([[0.0, 0.4]]), torch.tensor([[30.0, 30.0]])
+def _pair(result) -> tuple[float, float]:
+    if not hasattr(result, "__len__") or isinstance(result, str | dict) or len(result) != 2:
+        raise Hint(f"Return two numbers, the new θ and the new ψ, not {described(result)}.")
+    return number(result[0]), number(result[1])
 
 
-def _two(n: int, m: int, right: float, up: float = 0.0) -> list[tuple[int, torch.Tensor]]:
-    """So many samples at the first centre, and so many a bit beside the second."""
-    return [(n, CENTRES[:1]), (m, CENTRES[1:2] + torch.tensor([[right, up]]))]
+def _distance(optimistic) -> float:
+    """How far from (0, 0) a thousand optimistic turns end."""
+    before = now = (1.0, 0.0)
+    for _ in range(1000):
+        before, now = now, _pair(optimistic(*now, *before, 0.1))
+    return math.hypot(*now)
 
 
-LIMIT = _two(97, 3, 0.0)
-
-# (how many samples lie at which points, centres, std, modes covered, the numbers that mistakes give, with their hints)
-COUNTS: list[tuple[list[tuple[int, torch.Tensor]], torch.Tensor, float, int, dict[float, str]]] = [
-    (_two(50, 50, 0.0), CENTRES, 0.1, 2,
-     {100: "You counted the samples that are near. How many modes have enough of them?", 3: "A mode without a sample was counted."}),
-    (_two(50, 50, 0.29), CENTRES, 0.1, 2,
-     {1: "A mode 2.9 standard deviations away from its samples was refused: the limit is a distance of 3 · std."}),
-    ([(50, CENTRES[:1]), (50, FAR)], CENTRES, 0.1, 1,
-     {2: "Samples far away from every centre were counted: they belong to no mode."}),
-    (_two(50, 50, 0.4), CENTRES, 0.1, 1,
-     {2: "Samples 4 standard deviations away were counted. Near is a distance (not its square) of at most 3 · std."}),
-    (_two(50, 50, 2.5), CENTRES, 1.0, 2,
-     {1: "With a std of 1, samples at a distance of 2.5 were refused: the limit is 3 · std, whatever std is."}),
-    (_two(50, 50, 0.2, 0.2), CENTRES, 0.1, 2,
-     {1: "Samples 0.2 to the right of and 0.2 above their centre, which is a distance of 0.28, were refused: the distance is the "
-         "root of the sum of squares, not the sum."}),
-    (_two(50, 50, 0.25, 0.25), CENTRES, 0.1, 1,
-     {2: "The limit is a circle, not a square: use the distance (torch.cdist), not each coordinate."}),
-    (_two(990, 10, 0.0), CENTRES, 0.1, 1, {2: "A mode with 1 % of the samples was counted: at least 3 % are asked for."}),
-    (_two(19, 1, 0.0), CENTRES, 0.1, 2, dict.fromkeys(
-        (0, 1), "A mode with one sample of 20, which is 5 %, was refused: at least 3 % of all samples are asked for, which is a share "
-        "of 0.03, not a number of samples.")),
-    ([*_two(50, 2, 0.0), (48, FAR)], CENTRES, 0.1, 1,
-     {2: "The 3 % are of all samples. You divided by those that are near a mode."}),
-    ([(100, CENTRES[:1])], torch.cat([CENTRES, NEAR]), 0.2, 1,
-     {2: "One sample was counted for two modes. It counts for its nearest only."}),
-    (LIMIT, CENTRES, 0.1, 2,
-     {1: "A mode with 3 samples of 100 was refused, and at least 3 % are asked for: that many are enough. (Taken out of a float32 "
-         "tensor, 3/100 lies a little below Python's 0.03. Compare counts, or compare inside the tensor.)"}),
-]  # fmt: skip
+TURNS, EVERY_Z = 400, torch.linspace(-1, 1, 201).unsqueeze(1)
 
 
-@contextlib.contextmanager
-def _double_precision() -> Iterator[None]:
-    """Divide whole numbers in float64, in which 3/100 is Python's 0.03; the float32 that is nearest to it lies below."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
+@exercise(
+    "What should reach G and what should reach D in each loop, and which line brings something else?",
+    "loop A: does anything reach G at all? Loop B: whom does the optimizer move in G's step? Loop C: which gradients does G's optimizer add up?",
+)
+def check_mended(loops) -> str:
+    """Three loops (g, d, draw_real, draw_z, turns) in which a G of one number must come to the bump at 1, and stay there."""
+    if not isinstance(loops, list | tuple) or len(loops) != 3:
+        raise Hint(f"Hand in a list of the three loops, [loop_a, loop_b, loop_c], not {described(loops)}.")
+    for name, loop in zip("ABC", loops):
+        if loop is ...:
+            continue
+        if not callable(loop):
+            raise Hint(f"Loop {name} is {described(loop)}: hand in the function itself, without brackets behind its name.")
+        for seed in (0, 1):
+            _judge_loop(f"Loop {name}", Answer(loop, returns_nothing=True), seed)
+    if left := [name for name, loop in zip("ABC", loops) if loop is ...]:
+        raise Hint(f"The loops that you have handed in are mended. Still missing: {', '.join(left)}.")
+    return "All three bring G to the data and keep it there, and D says one half."
 
 
-@exercise("Which centre does a sample belong to, when does it count for it, and when does a centre have enough of them?",
-          "torch.cdist(samples, centres).min(dim=1) gives each sample's distance to its nearest centre, and which that is.")  # fmt: skip
-def check_count_modes(count_modes) -> str:
-    """count_modes(samples, centres, std): modes with at least 3 % of all samples within 3 std of the centre."""
-    for parts, centres, std, right, mistakes in COUNTS:
-        samples = torch.cat([point.repeat(n, 1) for n, point in parts])
-        found = number(count_modes(samples, centres, std), "How many modes are covered?")
-        if found == right - 1 and parts == LIMIT:
-            with _double_precision():
-                found = number(count_modes(samples, centres, std))
-        if found != right:
-            told = ", ".join(f"{n} at ({point[0, 0]:g}, {point[0, 1]:g})" for n, point in parts)
-            lies = f"Centres lie at {centres.tolist()}, std is {std}, and of the samples {told}."
-            raise Hint(f"{mistakes.get(found, lies)} (Covered: {right}; you found {found:g}.)")
-    return "Near means a circle, a share is of all samples, and every sample counts once at most."
+def _judge_loop(name: str, loop: Callable, seed: int) -> None:
+    torch.manual_seed(seed)
+    data, means = toys.bump(1.0, 0.5), []
+    g, d = (
+        nn.Sequential(nn.Linear(1, 32), nn.LeakyReLU(0.2), nn.Linear(32, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1)) for _ in "GD"
+    )
+    start = _flat(g)
+
+    def draw_real():
+        with torch.no_grad():
+            means.append(g(EVERY_Z).mean().item())
+        return data.sample((128, 1)).cpu()
+
+    loop(g, d, draw_real, lambda: 2 * torch.rand(128, 1) - 1, TURNS)
+    if len(means) < TURNS:
+        raise Hint(f"{name} drew {len(means)} real batches in {TURNS} turns: every turn needs a fresh one.")
+    if torch.equal(_flat(g), start):
+        raise Hint(
+            f"{name}: after {TURNS} turns G has not moved at all. Follow the gradient of G's loss back to G: where does it end?"
+        )
+    with torch.no_grad():
+        fakes = g(EVERY_Z)
+        real_p, fake_p = d(data.sample((4000, 1)).cpu()).sigmoid().mean().item(), d(fakes).sigmoid().mean().item()
+    late = torch.tensor(means[TURNS // 2 :])
+    if abs(fake_p - 2 / 3) < 0.07 and abs(real_p - 2 / 3) < 0.07:
+        raise Hint(
+            f"{name}: D says {fake_p:.2f} where it cannot tell, about two thirds. In G's step something still tells D that fakes are real."
+        )
+    if late.sub(1).abs().mean() > 0.2:
+        raise Hint(f"{name}: in the last {TURNS // 2} turns the mean of G's numbers went from {late.min():.2f} to {late.max():.2f}, "
+                   "and the data's is 1. Which gradients does G's step follow: only this turn's?")  # fmt: skip
+    if not (0.15 < fakes.std() < 0.9 and abs(fake_p - 0.5) < 0.12 and abs(real_p - 0.5) < 0.12):
+        raise Hint(
+            f"{name} ends with a spread of {fakes.std():.2f} where the data's is 0.5, D(x) {real_p:.2f} and D(G(z)) {fake_p:.2f}."
+        )
+
+
+BATCHES, COVERED, AT_MODES = 2500, 7, 0.65
+
+
+@exercise(
+    "Which two networks, which two optimizers, and what does one turn do with a real batch and with fresh z?",
+    "build the networks and optimizers as in ring_game, play your one_turn in a loop, and return G; an average of its weights is steadier.",
+)
+def check_train(train) -> str:
+    """train(draw_real): a generator for the ring of eight; at least 7 modes covered and 65 % of the points at a mode."""
+    drawn, ring, centres = [0], toys.ring(), toys.ring_centres()
+
+    def draw_real():
+        drawn[0] += 1
+        if drawn[0] > BATCHES:
+            raise Hint(f"draw_real() was called more than {BATCHES} times.")
+        return ring.sample((128,))
+
+    torch.manual_seed(0)
+    generator = train(draw_real)
+    if not isinstance(generator, nn.Module):
+        raise Hint(f"Return the trained generator, a network, not {described(generator)}.")
+    z = torch.randn(4000, 2, device=centres.device)
+    points, again = (Answer(generator)(each) for each in (z, z.flip(0)))
+    if not isinstance(points, torch.Tensor) or points.shape != (4000, 2):
+        raise Hint(f"From 4000×2 numbers your generator makes {described(points)}, not 4000×2 points.")
+    if not torch.allclose(points, again.flip(0), atol=1e-4):
+        raise Hint(
+            "Your generator gives another point for the same z once the order of the z has changed: each point must come from its own z."
+        )
+    covered = toys.modes_covered(points.to(centres.device), centres, 0.15)
+    near = toys.mode_shares(points.to(centres.device), centres, 0.15).sum().item()
+    told = f"{covered} of 8 modes covered, {near:.0%} of the points at a mode, after {drawn[0]} real batches"
+    if not drawn[0]:
+        raise Hint("draw_real() was never called: D has not seen the data.")
+    if covered < COVERED or near < AT_MODES:
+        advice = (
+            "more turns are allowed"
+            if drawn[0] < 0.8 * BATCHES
+            else "is it the last G or an averaged one, and do the rates suit the ring?"
+        )
+        raise Hint(f"{told}; at least {COVERED} and {AT_MODES:.0%} are asked for: {advice}")
+    return f"{told}."
