@@ -1,60 +1,54 @@
 """The checks of lesson 04, an MLP GAN on digits."""
 
-import itertools
+import functools
 
 import torch
 from torch import Tensor, nn
 
-from gan_lessons import models
-from gan_lessons.exercises import Hint, described, exercise, number, refuse, tensor
+from gan_lessons import classifiers, data, metrics, models, runtime, training
+from gan_lessons.exercises import Hint, described, exercise, refuse, tensor
 
 
-@exercise("G gives numbers from -1 to 1. What must be added so that they begin at 0, and what multiplied?",
-          "begin with images + 1; how far do those numbers reach, and how far should they?")  # fmt: skip
-def check_to_grey(to_grey) -> str:
-    """to_grey(images): floats in [-1, 1] to uint8 grey values in 0…255, rounded."""
-    ends = to_grey(torch.tensor([-1.0, 1.0]))
-    if not isinstance(ends, Tensor) or ends.dtype != torch.uint8:
-        raise Hint(f"An image file wants whole numbers, a tensor of type torch.uint8, not {described(ends)}.")
-    if ends.tolist() != [0, 255]:
-        raise Hint(f"-1 should become 0 and 1 should become 255, but they became {ends.tolist()}.")
-    middle = tensor(to_grey(torch.tensor([-1.0, 0.0, 1.0])), (3,))[1].item()
-    if abs(middle - 127.5) > 1:
-        raise Hint(f"0 lies in the middle between black and white, and should become 127 or 128, but it became {middle:g}.")
-    greys = torch.arange(256, dtype=torch.uint8)
-    wrong = int((tensor(to_grey(greys.float() / 127.5 - 1), greys.shape) != greys).sum())
-    if wrong:
-        raise Hint(f"{wrong} of the 256 grey values do not survive the way there and back. "
-                   "From -1 to 1 there are 255 steps; and a number is rounded before it is converted.")  # fmt: skip
-    images = torch.linspace(-0.3, 0.6, 2 * 784).reshape(2, 1, 28, 28)  # no pixel of them is black or white
-    exact, found = (images.double() + 1) * 127.5, tensor(to_grey(images), images.shape)
-    if found.min() == 0 and found.max() == 255:
-        raise Hint("Images without black and white come out with both. -1 is black and 1 is white, whatever else is in the image: "
-                   "do not stretch each to its own darkest and brightest.")  # fmt: skip
-    if (found - exact).abs().max() > 0.501:
-        raise Hint(
-            "Some grey values are more than half a step away from the exact ones: round to the nearest, neither up nor down."
-        )
-    return "All 256 grey values survive the way there and back."
+@exercise("In which mode does G have to draw, in which mode is it to be left, and what must not hang on the images?",
+          "remember generator.training, switch with generator.eval(), draw under torch.no_grad(), and switch back with generator.train(before).")  # fmt: skip
+def check_generate(generate) -> str:
+    """generate(generator, z): G's images in evaluation mode, without gradients; the mode is given back."""
+    generator, z = _trained_for_a_moment(), torch.linspace(-1, 1, 12).reshape(4, 3)
+    right = models.run(generator, z)
+    for training_before in (True, False):
+        generator.train(training_before)
+        before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
+        images = generate(generator, z)
+        _judge_images(generate.result, tensor(images), right.double())
+        if any(not torch.equal(value, before[name]) for name, value in generator.state_dict().items()):
+            raise Hint("The images are right, but a look has changed G: in training mode its layers go on collecting.")
+        if generator.training != training_before or any(layer.training != training_before for layer in generator):
+            mode, other = ("training", "evaluation") if training_before else ("evaluation", "training")
+            raise Hint(f"G came in {mode} mode and is left in {other} mode. Give back the mode that you found.")
+    if any(not parameter.requires_grad for parameter in generator.parameters()):
+        raise Hint("G is left frozen, and could learn no more: torch.no_grad() is enough.")
+    return "The same z gives the same image, whatever is drawn beside it, and G is left as it was found."
 
 
-@exercise("How many weights has a dense layer from m to n units, what else does each of its units have, and how many such layers are there?",
-          "a dense layer from m to n units has m·n weights and n biases.")  # fmt: skip
-def check_parameters(answer) -> str:
-    """The number of parameters of the textbook generator 100-128-256-512-784."""
-    count = number(answer)
-    sizes = (100, 128, 256, 512, 784)
-    weights = sum(m * n for m, n in itertools.pairwise(sizes))
-    biases = sum(sizes[1:])
-    refuse(count, {
-        "Those are the weights. Every unit also has a bias.": weights,
-        "Those are the biases. Every pair of units, one in a layer and one in the next, also has a weight.": biases,
-        "That is the repaired generator with batch normalisation; the question is about the textbook one.": (
-            sum(parameter.numel() for parameter in models.mlp_generator().parameters())),
-    }, rtol=0)  # fmt: skip
-    if count != weights + biases:
-        raise Hint(f"{count:.10g} is not it. The first layer alone has 100·128 + 128 = {100 * 128 + 128}.")
-    return f"{weights} weights and {biases} biases; more than two thirds sit in the last layer."
+def _trained_for_a_moment() -> nn.Sequential:
+    """A small G with batch normalisation that has collected means and deviations, and has a tanh."""
+    torch.manual_seed(3)
+    generator = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 4), nn.Tanh())
+    with torch.no_grad():
+        for _ in range(20):
+            generator(1 + 2 * torch.randn(16, 3))
+    return generator
+
+
+def _judge_images(result, images: Tensor, right: Tensor) -> None:
+    if images.shape != right.shape:
+        raise Hint(f"For 4 z there should be 4 images, a tensor of shape {tuple(right.shape)}; yours has {tuple(images.shape)}.")
+    if torch.allclose(images, right.clamp(0, 1), atol=1e-5):
+        raise Hint("Everything below 0 has been cut off: G's images reach from -1 to 1.")
+    if not torch.allclose(images, right, atol=1e-5):
+        raise Hint("Those are not the images of evaluation mode: is G in that mode already when it draws?")
+    if isinstance(result, Tensor) and result.requires_grad:
+        raise Hint("The images still hang on the graph, which costs memory with every picture kept: draw under torch.no_grad().")
 
 
 @exercise("How much of the old average stays after a turn, how much comes from G, and which of the two networks may change?",
@@ -101,6 +95,37 @@ def _judge_average(found: tuple[float, float], wanted: tuple[float, float], deca
                    f"you have {found[0]:g} and {found[1]:g}.")  # fmt: skip
 
 
+@exercise("What is left of the first weights after one turn, after two turns, after t turns? And how large is the share of all the others together?",
+          "after t turns the first weights still have the share decay**t; take that part away, and then make the other shares add up to 1.")  # fmt: skip
+def check_unbiased(unbiased) -> str:
+    """unbiased(average, first, decay, turns): the average without what is left in it of the first weights."""
+    first = torch.tensor([5.0, -1.0, 0.5])
+    for decay, turns in ((0.9, 7), (0.5, 2), (0.995, 300)):
+        weights = torch.arange(1, turns + 1).unsqueeze(1) * torch.tensor([0.01, 0.02, -0.01]) + 2
+        shares = (1 - decay) * decay ** torch.arange(turns - 1, -1, -1, dtype=torch.float64)
+        late = (shares.unsqueeze(1) * weights).sum(dim=0)
+        left = decay**turns
+        average = late + left * first
+        found = tensor(unbiased(average.float(), first, decay, turns), first.shape)
+        refuse(found, {
+            "The first weights are taken out, but the shares of the others do not add up to 1 any more: divide by what they add up to.": late,
+            "Adam corrects in that way, because its mean begins at 0. Ours began at the first weights: take away their part first.": (
+                average / (1 - left)),
+            "That is the average as it was.": average,
+            "After t turns the first weights have the share decay**t, not 1 - decay**t.": (average - (1 - left) * first) / left,
+            "After t turns the share is decay**t, not decay**(t + 1): it has shrunk as often as there were turns.": (
+                (average - left * decay * first) / (1 - left * decay)),
+            "The first weights lose their share at every turn, at the last one too: it is decay**turns, not decay**(turns - 1).": (
+                (average - left / decay * first) / (1 - left / decay)),
+        }, rtol=1e-3)  # fmt: skip
+        exact = late / (1 - left)
+        if not torch.allclose(found, exact, rtol=1e-3, atol=1e-3):
+            raise Hint(
+                f"With decay {decay} and {turns} turns {average[0]:.3f} should become {exact[0]:.3f}; it became {found[0]:.3f}."
+            )
+    return "After 300 turns with decay 0.995 a share of 22 % was still the first weights; now it is gone."
+
+
 @exercise("The order names 784 places. In which form is an image a list of 784 places, and what does the network expect back?",
           "images.flatten(1) has a row of 784 pixels for each image; which of its two dimensions is the order about?")  # fmt: skip
 def check_shuffled(shuffled) -> str:
@@ -123,3 +148,50 @@ def check_shuffled(shuffled) -> str:
     if not torch.equal(pixels, before[:, order]):
         raise Hint("The images were shuffled, but not by the order given: the same one for every image and every batch.")
     return "The same order for every image. To you it is noise now; to an MLP nothing has changed."
+
+
+FAR, CLASSES, TURNS = 320, 5.5, 300  # the digit Fréchet distance, the effective classes, and the turns to get there
+
+
+@exercise("Which settings has the lesson compared, and with which of them did G draw more kinds of digits?",
+          "the figure of the three rates says in which direction to go from training.Game's own 0.002 and 0.0004.")  # fmt: skip
+def check_quicker_game(quicker_game) -> str:
+    """quicker_game(): a training.Game of dense layers that comes near enough to real digits, with enough classes, in TURNS turns."""
+    runtime.seed_everything(0)
+    game = quicker_game()
+    _judge_game(game)
+    try:
+        for _ in game.play(data.mnist().draw, TURNS):
+            pass
+    except training.Diverged:
+        raise Hint("That game has diverged: the rates are too high.") from None
+    with runtime.RandomStream(7):
+        images = models.run(game.generator, game.noise(2000))
+    fake = classifiers.read_digits(images)
+    distance = metrics.frechet_distance(_real_features(), fake.features)
+    classes = metrics.effective_classes(metrics.class_shares(fake.probabilities.argmax(dim=1)))
+    came = f"After {TURNS} turns its distance is {distance:.0f}, with {classes:.1f} effective classes"
+    if distance > FAR or classes < CLASSES:
+        raise Hint(f"{came}; the bar is {FAR} or less, with {CLASSES} or more. Change one thing at a time, and keep what helps.")
+    return f"{came}."
+
+
+def _judge_game(game) -> None:
+    if not isinstance(game, training.Game):
+        raise Hint(f"A training.Game is expected, made anew and not yet played, not {described(game)}.")
+    if game.turns:
+        raise Hint(f"That game has played {game.turns} turns already: make a new one, and let the check play it.")
+    if game.batch_size > 64:
+        raise Hint(f"Batches of {game.batch_size} would look at more images than the lesson's games: 64 at most.")
+    layers = [*game.generator.modules(), *game.discriminator.modules()]
+    if any(isinstance(layer, nn.modules.conv._ConvNd) for layer in layers):
+        raise Hint("Convolutions come in lesson 07: here both players are made of dense layers.")
+    if (
+        size := sum(parameter.numel() for layer in (game.generator, game.discriminator) for parameter in layer.parameters())
+    ) > 3e6:
+        raise Hint(f"Both players together have {size:,} parameters; stay below 3 million, so that a turn stays quick.")
+
+
+@functools.cache
+def _real_features() -> Tensor:
+    return classifiers.read_digits(data.to_floats(data.mnist("test").pixels[:2000])).features
