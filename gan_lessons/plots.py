@@ -5,8 +5,9 @@ discriminator's, in all figures (colours of Okabe and Ito, which colour-blind re
 """
 
 import io
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import matplotlib.pyplot as plt
 import numpy
@@ -14,6 +15,7 @@ from IPython import display
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Arc, Rectangle
 from PIL import Image
 from torch import Tensor
 
@@ -21,6 +23,7 @@ from gan_lessons import data
 from gan_lessons.history import History
 
 REAL, FAKE, DISCRIMINATOR, OTHER = "#0072B2", "#D55E00", "#222222", "#009E73"
+GRADIENT = "#AA3377"  # what flows backward
 
 plt.rcParams.update(
     {
@@ -178,6 +181,151 @@ def _smoothed(axes: Axes, history: History, name: str, colour: str, label: str, 
     window, sums = max(1, min(smooth, len(values))), numpy.cumsum([0, *values])
     axes.plot(turns, values, color=colour, alpha=0.2, linewidth=0.8)
     axes.plot(turns[window - 1 :], (sums[window:] - sums[:-window]) / window, color=colour, label=label)
+
+
+def machine(title: str, **how) -> None:
+    """Show the drawing of a GAN in a figure of its own; what can be given is what `draw_machine` takes."""
+    _figure, axes = plt.subplots(figsize=(10, 4.2))
+    draw_machine(axes, **how)
+    axes.set_title(title)
+    plt.show()
+
+
+PARTS = ("z", "G", "fake", "real", "D", "score")
+
+
+def draw_machine(
+    axes: Axes,
+    lit: Collection[str] = PARTS,
+    backward: str = "",
+    cut: bool = False,
+    locked: Collection[str] = (),
+    condition: str = "",
+    names: Mapping[str, str] | None = None,
+    pictures: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Draw a GAN into the axes: noise → G → fake, real and fake → D → score.
+
+    lit: of "z", "G", "fake", "real", "D", "score" those that take part; the others are pale.
+    backward: "D" or "G", the network into which the gradient flows from the score; "" for none.
+    cut: whether scissors cut the gradient's way behind D, as `detach` does.
+    locked: of "G", "D" those whose weights are frozen, each drawn with a padlock.
+    condition: a name for what G and D both see besides; "" for nothing.
+    names: other words for any of the parts. pictures: images C×H×W in [-1, 1] for "real" and "fake".
+    Raises ValueError for a part that there is not.
+    """
+    if unknown := {*lit, *locked, *(names or {}), *(pictures or {}), *filter(None, [backward])} - set(PARTS):
+        raise ValueError(f"A GAN has no part {', '.join(sorted(unknown))}: choose from {', '.join(PARTS)}.")
+    drawing = _Machine(axes, set(lit), {**_WORDS, **(names or {})}, pictures or {})
+    drawing.forward()
+    if condition:
+        drawing.condition(condition)
+    if backward:
+        drawing.backward(backward, cut)
+    for network in locked:
+        drawing.padlock(network)
+
+
+_WORDS = {"z": "noise\nz", "G": "G", "fake": "fake\nG(z)", "real": "real\nx", "D": "D", "score": "score"}
+_PLACES = {"z": (0.7, 1.35), "G": (2.7, 1.35), "fake": (4.7, 1.35), "real": (4.7, 3.35), "D": (7.1, 2.35), "score": (9.3, 2.35)}
+_FRAME = {"xlim": (-0.1, 10.1), "ylim": (-0.1, 4.3), "aspect": "equal"}
+_HALF = 0.62  # of a part's width, in the drawing's units, 10×4.4 of them
+
+
+class _Machine:
+    """The pen that draws a GAN: it knows where the parts are and which of them are pale."""
+
+    def __init__(self, axes: Axes, lit: set[str], words: Mapping[str, str], pictures: Mapping[str, Tensor]) -> None:
+        self.axes, self.lit, self.words, self.pictures = axes, lit, words, pictures
+        self.size = 16 * min(1.0, axes.get_window_extent().width / axes.figure.dpi / 6)
+        axes.set(**_FRAME)
+        axes.set_axis_off()
+
+    def forward(self) -> None:
+        """All parts, and the arrows from what is made to what is made of it."""
+        for part in PARTS:
+            self._part(part)
+        for start, end in (("z", "G"), ("G", "fake"), ("fake", "D"), ("real", "D"), ("D", "score")):
+            self._arrow(self._edge(start, end), self._edge(end, start), self._strength(start, end))
+
+    def condition(self, text: str) -> None:
+        """What G and D both see, below them."""
+        self._text((4.9, 0.12), text, OTHER)
+        for network, start in (("G", 4.1), ("D", 5.7)):
+            x, y = _PLACES[network]
+            self._arrow(
+                (start, 0.12), (x, y - _HALF - 0.05), self._strength(network), colour=OTHER, bend="angle3,angleA=0,angleB=90"
+            )
+
+    def backward(self, network: str, cut: bool) -> None:
+        """The gradient's way from the score to the network, beside the forward arrows."""
+        way = ["score", "D"] if network == "D" else ["score", "D", "fake", "G"]
+        for start, end in itertools.pairwise(way):
+            self._gradient(start, end)
+        if cut:
+            self._gradient("D", "fake", scissors=True)
+
+    def padlock(self, network: str) -> None:
+        """A padlock at the network's upper right corner."""
+        x, y = _PLACES[network][0] + _HALF, _PLACES[network][1] + _HALF
+        self.axes.add_patch(Arc((x, y + 0.14), 0.28, 0.5, theta1=0, theta2=180, color=DISCRIMINATOR, linewidth=2.5, zorder=4))
+        self.axes.add_patch(
+            Rectangle((x - 0.24, y - 0.26), 0.48, 0.4, facecolor=DISCRIMINATOR, edgecolor="white", linewidth=1.5, zorder=5)
+        )
+
+    def _part(self, part: str) -> None:
+        (x, y), strength = _PLACES[part], self._strength(part)
+        colour = {"real": REAL, "D": DISCRIMINATOR, "score": DISCRIMINATOR}.get(part, FAKE)
+        if part in self.pictures:
+            extent = (x - _HALF, x + _HALF, y - _HALF, y + _HALF)
+            self.axes.imshow(
+                tiles(self.pictures[part][None], 1), extent=extent, alpha=strength, interpolation="nearest", zorder=2
+            )
+            self.axes.set(**_FRAME)
+        if part in ("real", "fake"):
+            self._box(part, strength, fill=False, edgecolor=colour, linewidth=2.5)
+        if part in ("G", "D"):
+            self._box(part, strength, color=colour, linewidth=0)
+            self._text((x, y), self.words[part], "white", scale=1.5)
+        elif part not in self.pictures:
+            self._text((x, y), self.words[part], colour, strength)
+
+    def _box(self, part: str, strength: float, **style) -> None:
+        x, y = _PLACES[part]
+        self.axes.add_patch(Rectangle((x - _HALF, y - _HALF), 2 * _HALF, 2 * _HALF, alpha=strength, zorder=3, **style))
+
+    def _gradient(self, start: str, end: str, scissors: bool = False) -> None:
+        """A dashed arrow below the forward one, which runs from end to start; with scissors it breaks off half-way."""
+        (x1, y1), (x2, y2) = ((x, y - 0.34) for x, y in (self._edge(start, end), self._edge(end, start)))
+        if scissors:
+            x2, y2 = (x1 + x2) / 2, (y1 + y2) / 2
+            self._text((x2 - 0.1, y2 - 0.05), "\N{BLACK SCISSORS}", GRADIENT, scale=2.2)
+        self._arrow((x1, y1), (x2, y2), 1, colour=GRADIENT, dashed=True, head=not scissors)
+
+    def _arrow(self, start, end, strength, colour=DISCRIMINATOR, dashed=False, head=True, bend="arc3") -> None:
+        how = {
+            "arrowstyle": "-|>" if head else "-",
+            "mutation_scale": 18,
+            "linewidth": 2.5,
+            "linestyle": (0, (3, 1.5)) if dashed else "-",
+        }
+        style = {**how, "color": colour, "alpha": strength, "shrinkA": 0, "shrinkB": 0, "connectionstyle": bend}
+        self.axes.annotate("", end, start, arrowprops=style, zorder=3)
+
+    def _text(self, place, words: str, colour: str, strength: float = 1, scale: float = 1) -> None:
+        self.axes.text(
+            *place, words, color=colour, alpha=strength, size=self.size * scale, ha="center", va="center", weight="bold", zorder=4
+        )
+
+    def _strength(self, *parts: str) -> float:
+        return 1 if self.lit.issuperset(parts) else 0.2
+
+    def _edge(self, part: str, towards: str) -> tuple[float, float]:
+        """Where an arrow between two parts touches the first one: the middle of its nearer side."""
+        x, y = _PLACES[part]
+        if part == "D" and towards in ("fake", "real"):
+            y += 0.3 if towards == "real" else -0.3
+        return (x + math.copysign(_HALF + 0.06, _PLACES[towards][0] - x), y)
 
 
 class Screen:

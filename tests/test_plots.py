@@ -259,3 +259,66 @@ def test_an_animation_is_an_endless_gif_whose_last_frame_stays_longer(displayed)
 def test_a_gif_has_no_more_colours_than_it_may(colours):
     picture = Image.fromarray(torch.randint(0, 256, (40, 40, 3), dtype=torch.uint8).numpy())
     assert len(Image.open(io.BytesIO(plots.gif([picture], [1.0], colours))).convert("RGB").getcolors()) == colours
+
+
+def machine(**how):
+    """The axes of a drawing of the machine, as matplotlib keeps it."""
+    _figure, axes = plt.subplots(figsize=(10, 4))
+    plots.draw_machine(axes, **how)
+    return axes
+
+
+def words(axes):
+    return {text.get_text(): text.get_alpha() for text in axes.texts if text.get_text()}
+
+
+def arrows(axes):
+    return [text.arrow_patch for text in axes.texts if getattr(text, "arrow_patch", None)]
+
+
+def test_the_machine_has_five_arrows_forward_and_its_parts_say_what_they_are():
+    axes = machine(names={"score": "real?"})
+    assert len(arrows(axes)) == 5 and all(arrow.get_alpha() == 1 for arrow in arrows(axes))
+    assert set(words(axes)) == {"noise\nz", "G", "fake\nG(z)", "real\nx", "D", "real?"}
+
+
+def test_what_takes_no_part_is_pale_with_the_arrows_from_it():
+    axes = machine(lit=("real", "D", "score"))
+    pale = {word for word, alpha in words(axes).items() if alpha < 1}
+    assert pale == {"noise\nz", "fake\nG(z)"}  # G's letter is white on a pale box
+    assert [arrow.get_alpha() for arrow in arrows(axes)] == [0.2, 0.2, 0.2, 1, 1]  # only real → D → score is walked
+
+
+@pytest.mark.parametrize("network, steps", [("D", 1), ("G", 3)])
+def test_the_gradient_walks_back_from_the_score(network, steps):
+    axes = machine(backward=network)
+    back = [arrow for arrow in arrows(axes) if same_color(arrow.get_edgecolor(), plots.GRADIENT)]
+    assert len(back) == steps
+    walked = [(note.xyann, note.xy) for note in axes.texts if getattr(note, "arrow_patch", None) in back]
+    assert all(start[0] > end[0] for start, end in walked), "from right to left"
+
+
+def test_scissors_condition_and_padlocks_are_there_when_asked_for():
+    plain, full = machine(), machine(backward="D", cut=True, locked=("G", "D"), condition="the past")
+    assert {"\N{BLACK SCISSORS}", "the past"} <= set(words(full)) and not {"\N{BLACK SCISSORS}", "the past"} & set(words(plain))
+    assert len(full.patches) - len(plain.patches) == 4  # a shackle and a body each
+
+
+def test_the_machine_shows_a_real_and_a_fake_picture_as_they_are():
+    real, fake = pictures(2)
+    axes = machine(pictures={"real": real, "fake": fake})
+    shown = [numpy.asarray(image.get_array()) for image in axes.get_images()]
+    assert sorted(array.tobytes() for array in shown) == sorted(
+        pasted(one[None], 1)[1:-1, 1:-1].tobytes() for one in (real, fake)
+    )
+
+
+@pytest.mark.parametrize("how", [{"lit": ("H",)}, {"backward": "H"}, {"locked": ("H",)}, {"names": {"H": "h"}}])
+def test_the_machine_has_no_other_part(how):
+    with pytest.raises(ValueError, match="A GAN has no part H"):
+        machine(**how)
+
+
+def test_the_machine_alone_has_a_title(shown):
+    plots.machine("Two networks")
+    assert shown[0].axes[0].get_title() == "Two networks"
