@@ -137,7 +137,7 @@ CASES = [
     ("check_loop_a", lambda g, d, *rest: right(g, copy.deepcopy(d), *rest), "D's weights are where they were"),
     ("check_loop_a", lambda *all: right(*all[:4], 30), "covers 0 of 8 modes"),
     ("check_loop_a", lambda g, d: None, "Your code stopped with TypeError"),
-    ("check_loop_a", ..., "^Not attempted yet. In the curves of loop A"),
+    ("check_loop_a", ..., "^Not attempted yet. After loop A"),
     ("check_loop_b", without_logits, "Right"),
     ("check_loop_b", squashed, "seed 0, your loop covers . of 8 modes, .* Is there still another one"),
     ("check_loop_b", ..., "^Not attempted yet. In loop B"),

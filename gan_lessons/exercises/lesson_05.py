@@ -114,7 +114,7 @@ def _judge_loop(loop, otherwise: str) -> str:
 
 
 @exercise(
-    "In the curves of loop A, which player does not answer, and which line should have moved it?",
+    "After loop A, G's samples are where G was born. Which line should have moved them, and does its gradient reach G?",
     "follow the gradient of g_loss backwards, from d(…) to the weights of G: where does it stop?",
     returns_nothing=True,
 )
