@@ -1,14 +1,16 @@
 """Every check of lesson 05 takes the right answer, and refuses plausible wrong ones by naming the mistake."""
 
+import copy
+import itertools
 import math
 import re
-import statistics
 
 import numpy
 import pytest
 import torch
+from torch.nn.functional import binary_cross_entropy, softplus
 
-from gan_lessons import bundle
+from gan_lessons import bundle, failures, toys
 from gan_lessons.exercises import lesson_05
 from tools import record_diagnosis_runs
 
@@ -20,53 +22,93 @@ def mean(history, name, rows=100):
     return sum(last) / len(last)
 
 
-def alarm(history):
-    return mean(history, "real_p") > 0.95 and mean(history, "fake_p") < 0.05
+RING = toys.ring()
 
 
-def alarm_by(mean_of, real_above=0.95, fake_below=0.05):
-    return lambda history: mean_of(history.column("real_p")) > real_above and mean_of(history.column("fake_p")) < fake_below
+def right(g, d, g_optimizer, d_optimizer, turns):
+    """The healthy game, as the three broken loops were meant."""
+    for _ in range(turns):
+        real, fake = RING.sample((128,)), g(failures.noise(128))
+        d_loss = softplus(-d(real)).mean() + softplus(d(fake.detach())).mean()
+        d_optimizer.zero_grad(), d_loss.backward(), d_optimizer.step()
+        g_loss = softplus(-d(fake)).mean()
+        g_optimizer.zero_grad(), g_loss.backward(), g_optimizer.step()
 
 
-def mean_of_part(start, stop=None):
-    return lambda column: statistics.fmean(column[start:stop])
+def zeroed_at_the_end(g, d, g_optimizer, d_optimizer, turns):
+    for _ in range(turns):
+        real, fake = RING.sample((128,)), g(failures.noise(128))
+        (softplus(-d(real)).mean() + softplus(d(fake.detach())).mean()).backward()
+        d_optimizer.step()
+        g_optimizer.zero_grad(), softplus(-d(fake)).mean().backward(), g_optimizer.step()
+        d.zero_grad()
 
 
-def by_loops(history):
-    rows = history if len(history) < 100 else history[len(history) - 100 :]
-    sums = [0.0, 0.0]
-    for row in rows:
-        sums[0] += row.real_p
-        sums[1] += row.fake_p
-    return not (sums[0] / len(rows) <= 0.95 or sums[1] / len(rows) >= 0.05)
+def without_logits(g, d, g_optimizer, d_optimizer, turns):
+    """Loop B with its sigmoids, and the loss that wants probabilities; G draws anew."""
+    for _ in range(turns):
+        real, fake = RING.sample((128,)), g(failures.noise(128)).detach()
+        ones, zeros = torch.ones(128, 1), torch.zeros(128, 1)
+        d_loss = binary_cross_entropy(d(real).sigmoid(), ones) + binary_cross_entropy(d(fake).sigmoid(), zeros)
+        d_optimizer.zero_grad(), d_loss.backward(), d_optimizer.step()
+        g_loss = binary_cross_entropy(d(g(failures.noise(128))).sigmoid(), ones)
+        g_optimizer.zero_grad(), g_loss.backward(), g_optimizer.step()
 
 
-def by_numpy(history):
-    return numpy.mean(history.column("real_p")[-100:]) > 0.95 and numpy.mean(history.column("fake_p")[-100:]) < 0.05
+def detached_in_both(g, d, g_optimizer, d_optimizer, turns):
+    for _ in range(turns):
+        real, fake = RING.sample((128,)), g(failures.noise(128)).detach()
+        d_loss = softplus(-d(real)).mean() + softplus(d(fake)).mean()
+        d_optimizer.zero_grad(), d_loss.backward(), d_optimizer.step()
+        g_loss = softplus(-d(fake)).mean()
+        g_optimizer.zero_grad(), g_loss.backward(), g_optimizer.step()
 
 
-def by_torch(history):
-    real, fake = (torch.tensor(history.column(name)[-100:], dtype=torch.float64).mean() for name in ("real_p", "fake_p"))
-    return (real > 0.95) & (fake < 0.05)
+def squashed(g, d, g_optimizer, d_optimizer, turns):
+    for _ in range(turns):
+        real, fake = RING.sample((128,)), g(failures.noise(128))
+        d_loss = softplus(-d(real).sigmoid()).mean() + softplus(d(fake.detach()).sigmoid()).mean()
+        d_optimizer.zero_grad(), d_loss.backward(), d_optimizer.step()
+        g_loss = softplus(-d(fake).sigmoid()).mean()
+        g_optimizer.zero_grad(), g_loss.backward(), g_optimizer.step()
 
 
-def in_place(history):
-    del history[:-100]
-    return alarm(history)
+def frozen_but_never_zeroed(g, d, g_optimizer, d_optimizer, turns):
+    for _ in range(turns):
+        real, fake = RING.sample((128,)), g(failures.noise(128))
+        (softplus(-d(real)).mean() + softplus(d(fake.detach())).mean()).backward()
+        d_optimizer.step()
+        g_optimizer.zero_grad(), softplus(-d(fake)).mean().backward(inputs=list(g.parameters())), g_optimizer.step()
 
 
-def pack(samples, k):
-    rows = len(samples) // k
-    return samples[: rows * k].reshape(rows, -1)
+def zeroed_too_late(g, d, g_optimizer, d_optimizer, turns):
+    for _ in range(turns):
+        real, fake = RING.sample((128,)), g(failures.noise(128))
+        (softplus(-d(real)).mean() + softplus(d(fake.detach())).mean()).backward()
+        d_optimizer.zero_grad(), d_optimizer.step()
+        g_optimizer.zero_grad(), softplus(-d(fake)).mean().backward(), g_optimizer.step()
 
 
-def pack_from_the_end(samples, k):
-    return samples[len(samples) % k :].reshape(len(samples) // k, -1)
+def never_zeroed(g, d, g_optimizer, d_optimizer, turns):
+    for _ in range(turns):
+        real, fake = RING.sample((128,)), g(failures.noise(128))
+        (softplus(-d(real)).mean() + softplus(d(fake.detach())).mean()).backward()
+        d_optimizer.step()
+        g_optimizer.zero_grad(), softplus(-d(fake)).mean().backward(), g_optimizer.step()
 
 
-def pack_strided(samples, k):
-    rows = len(samples) // k
-    return torch.cat([samples[i * rows : (i + 1) * rows] for i in range(k)], dim=1)
+def near(samples, radius):
+    return torch.cdist(samples, samples) < radius
+
+
+def places(samples, radius):
+    n = len(samples)
+    return n * (n - 1) / (near(samples, radius).sum() - n)
+
+
+def places_by_loops(samples, radius):
+    pairs = [(a - b).norm().item() < radius for a, b in itertools.combinations(samples[:400], 2)]
+    return len(pairs) / sum(pairs)
 
 
 CASES = [
@@ -89,64 +131,37 @@ CASES = [
     ("check_diagnosis", "healthy", "Answer with a dictionary"),
     ("check_diagnosis", {1: ...}, "No run has a name yet"),
     ("check_diagnosis", ..., "Not attempted yet. Which of the twelve"),
-    ("check_slopes", lambda p: (p, 1 - p), "Right. At p = 0.001"),
-    ("check_slopes", lambda p: torch.tensor([p, 1 - p]), "Right. At p = 0.001"),
-    ("check_slopes", lambda p: numpy.array([p, 1 - p]), "Right. At p = 0.001"),
-    ("check_slopes", lambda p: [torch.tensor(p), numpy.float32(1 - p)], "Right. At p = 0.001"),
-    ("check_slopes", lambda p: (1 - p, p), "exchanged"),
-    ("check_slopes", lambda p: (1 / (1 - p), 1 / p), "with respect to D itself"),
-    ("check_slopes", lambda p: (-p, p - 1), "without the sign"),
-    ("check_slopes", lambda p: (p * (1 - p), p * (1 - p)), "The logarithm outside"),
-    ("check_slopes", lambda p: (p, p), "0.300 and 0.700"),
-    ("check_slopes", lambda p: {p, 1 - p}, "two numbers in order, .* not a set of 2"),
-    ("check_slopes", lambda p: (..., 1 - p), "One number is expected, not `...`"),
-    ("check_slopes", lambda p: [..., ...], "^Not attempted yet"),
-    ("check_alarm", lambda history: False, r"and your alarm is silent\.$"),
-    ("check_pack", lambda samples, k: samples.reshape(-1, k * samples.shape[1]), "is something left over"),
-    ("check_slopes", lambda p: p, "Return two numbers, .* not 1"),
-    ("check_slopes", lambda p: torch.tensor(p), "Return two numbers, .* not 1"),
-    ("check_slopes", lambda p: (p, 1 - p, p), "Return two numbers, .* not 3"),
-    ("check_slopes", lambda p: "p1", "One number is expected, not the str 'p'"),
-    ("check_slopes", lambda p: None, "is there a `return`"),
-    ("check_slopes", lambda p: ..., "Not attempted yet. The logit"),
-    *[("check_alarm", answer, "Right. Among the recorded runs it rings for 3, 7, 12:") for answer in (alarm, by_loops, by_numpy, by_torch, in_place)],
-    ("check_alarm", lambda history: history[-1].real_p > 0.95 and history[-1].fake_p < 0.05, "Only the very last row looks won, and your alarm rings"),
-    ("check_alarm", alarm_by(statistics.fmean), "won the last 150 rows, after 900 healthy ones, and your alarm is silent. .*last hundred"),
-    ("check_alarm", alarm_by(lambda column: sum(column[-100:]) / 100), "a history that has 40, and your alarm is silent. .*divide by how many"),
-    *[("check_alarm", alarm_by(mean_of_part(start)), "mean of the last hundred rows") for start in (-3, -10, -50, -99, -101, -150)],
-    ("check_alarm", alarm_by(mean_of_part(-100, -1)), "very last row is so bad .* your alarm rings"),
-    ("check_alarm", alarm_by(lambda column: statistics.median(column[-100:])), "A median would not see"),
-    ("check_alarm", alarm_by(lambda column: max(column[-100:])), "your alarm"),
-    ("check_alarm", alarm_by(mean_of_part(-100), 0.9), "D.x. is 0.949 .* your alarm rings"),
-    ("check_alarm", alarm_by(mean_of_part(-100), fake_below=0.1), "D.G.z.. 0.051 .* your alarm rings"),
-    ("check_alarm", alarm_by(mean_of_part(-100), 0.96), "D.x. is 0.951 .* your alarm is silent"),
-    ("check_alarm", alarm_by(mean_of_part(-100), fake_below=0.04), "D.G.z.. 0.049 .* your alarm is silent"),
-    ("check_alarm", lambda history: mean(history, "real_p") - mean(history, "fake_p") > 0.9, "D.x. is 0.949 .* Both must hold"),
-    ("check_alarm", lambda history: len(history) < 100 or alarm(history), "healthy, and it has 40, and your alarm rings. .*take all"),
-    ("check_alarm", lambda history: len(history) >= 100 and alarm(history), "has 40, and your alarm is silent. .*take all"),
-    ("check_alarm", lambda history: mean(history, "real_p") > 0.95, "D.G.z.. one half, and your alarm rings. Both must hold"),
-    ("check_alarm", lambda history: mean(history, "fake_p") < 0.05, "D.x. one half, and your alarm rings. Both must hold"),
-    ("check_alarm", lambda history: (mean(history, "real_p") > 0.95, mean(history, "fake_p") < 0.05), "True or False, not a tuple of 2"),
-    ("check_alarm", lambda history: "False", "True or False, not the str 'False'"),
-    ("check_alarm", lambda history: print(alarm(history)), "is there a `return`"),
-    ("check_alarm", lambda history: ..., "Not attempted yet. What must be true"),
-    ("check_pack", pack, "Right. With k = 1"),
-    ("check_pack", lambda samples, k: pack(samples, k).double().numpy(), "Right. With k = 1"),
-    ("check_pack", lambda samples, k: torch.stack([samples[i * k : i * k + k].flatten() for i in range(len(samples) // k)]), "Right. With k = 1"),
-    ("check_pack", lambda samples, k: torch.cat([samples[i : len(samples) // k * k : k] for i in range(k)], dim=1), "Right. With k = 1"),
-    ("check_pack", pack_strided, "consecutive samples, .* your first is 0 and 3"),
-    ("check_pack", lambda samples, k: torch.cat(samples.chunk(k), dim=1), "consecutive samples, .* your first is 0 and 3"),
-    ("check_pack", lambda samples, k: pack(samples, k).flip(0), "consecutive samples, .* your first is 4 and 5"),
-    ("check_pack", lambda samples, k: pack(samples, k).reshape(-1, k, 3).flip(1).flatten(1), "consecutive samples, .* your first is 1 and 0"),
-    ("check_pack", lambda samples, k: torch.cat([samples] * k, dim=1), "as many rows as before"),
-    ("check_pack", lambda samples, k: torch.cat([samples[: len(samples) // k]] * k, dim=1), "A sample comes up more than once"),
-    ("check_pack", lambda samples, k: samples.T.reshape(len(samples) // k, -1), "torn apart"),
-    ("check_pack", lambda samples, k: samples.reshape(-1, k, samples.shape[1]), "are 3 rows of 6 numbers"),
-    ("check_pack", lambda samples, k: samples.reshape(len(samples) // k, -1), "Your code stopped with RuntimeError"),
-    ("check_pack", lambda samples, k: pack(samples, 2), "7 samples packed by 3 are 2 rows"),
-    ("check_pack", pack_from_the_end, "not at the beginning"),
-    ("check_pack", lambda samples, k: pack(samples, k).tolist(), "A tensor is expected, not a list of 3"),
-    ("check_pack", lambda samples, k: ..., "Not attempted yet. Which numbers"),
+    *[(f"check_loop_{each}", right, r"Right\. With three seeds it covers \d, \d, \d of 8 modes") for each in "abc"],
+    ("check_loop_a", detached_in_both, "G's weights are where they were"),
+    ("check_loop_a", lambda *all: right(*all[:4], 0), "G's weights are where they were"),
+    ("check_loop_a", lambda g, d, *rest: right(g, copy.deepcopy(d), *rest), "D's weights are where they were"),
+    ("check_loop_a", lambda *all: right(*all[:4], 30), "covers 0 of 8 modes"),
+    ("check_loop_a", lambda g, d: None, "Your code stopped with TypeError"),
+    ("check_loop_a", ..., "^Not attempted yet. After loop A"),
+    ("check_loop_b", without_logits, "Right"),
+    ("check_loop_b", squashed, "seed 0, your loop covers . of 8 modes, .* Is there still another one"),
+    ("check_loop_b", ..., "^Not attempted yet. In loop B"),
+    ("check_loop_c", zeroed_at_the_end, "Right"),
+    ("check_loop_c", never_zeroed, "covers 0 of 8 modes, .* Who clears it, and when"),
+    ("check_loop_c", frozen_but_never_zeroed, "seed ., your loop covers . of 8 modes"),
+    ("check_loop_c", zeroed_too_late, "D's weights are where they were before"),
+    ("check_loop_c", ..., "^Not attempted yet. In loop C"),
+    ("check_places", places, r"Right\. The data: [78]\.\d\. A thin circle: 10\.\d\. One point: 1\.0\."),
+    ("check_places", places_by_loops, "Right"),
+    ("check_places", lambda x, r: 1 / near(x, r)[torch.triu_indices(len(x), len(x), 1).unbind()].float().mean(), "Right"),
+    ("check_places", lambda x, r: 1 / near(x, r).float().mean(), "Each sample is near to itself"),
+    ("check_places", lambda x, r: len(x) ** 2 / (near(x, r).sum() - len(x)), "nor below"),
+    ("check_places", lambda x, r: 2 * len(x) ** 2 / (near(x, r).sum() - len(x)), "below the line twice, with"),
+    ("check_places", lambda x, r: len(x) * (len(x) - 1) / 2 / (near(x, r).sum() - len(x)), "Above the line each pair counts twice"),
+    ("check_places", lambda x, r: 2 * places(x, r), "Above the line each pair counts once, below twice"),
+    ("check_places", lambda x, r: 1 / places(x, r), "How many places is it for"),
+    ("check_places", lambda x, r: len({tuple(row) for row in near(x, r).int().tolist()}), "the places that occur at all"),
+    ("check_places", lambda x, r: len(x) * (len(x) - 1) / (~near(x, r)).sum(), "far apart"),
+    ("check_places", lambda x, r: places(x, 0.5), "With near = 10 all pairs are near"),
+    ("check_places", lambda x, r: 4.0, "so 3.750, not 4.000"),
+    ("check_places", lambda x, r: near(x, r), "One number is expected, not a tensor"),
+    ("check_places", lambda x, r: print(places(x, r)), "is there a `return`"),
+    ("check_places", lambda x, r: ..., "^Not attempted yet. If all samples"),
 ]  # fmt: skip
 
 
@@ -190,11 +205,10 @@ def test_healthy_runs_are_among_them_and_every_name_comes_up():
 
 
 def test_the_labels_are_those_of_the_tool_and_the_lesson_has_the_game_that_it_plays():
-    scope = record_diagnosis_runs.lesson()
-    runs = record_diagnosis_runs.runs(**scope)
+    runs = record_diagnosis_runs.runs()
     assert [tuple(label[key] for key in ("name", "evidence", "cause")) for label in bundle.diagnosis_labels().values()] == [
         run[:3] for run in runs
     ]
     for *_, changes in runs:
-        history = scope["play"](**changes | {"head_start": 0}, turns=2).history
+        history = failures.play(**changes | {"head_start": 0}, turns=2).history
         assert history.column("turn") == [1, 2]

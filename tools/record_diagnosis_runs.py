@@ -1,46 +1,33 @@
 """Record the twelve runs of lesson 05's diagnosis: data/diagnosis/run_01.csv … run_12.csv and labels.json.
 
-The runs are played by the lesson's own `play`, whose definition is read out of the notebook. 1000 turns each, of
-which every fourth is kept; the column "epoch" counts a hundred turns, since the ring has no last sample.
+The runs are played by the lesson's own game, gan_lessons.failures.play. 1000 turns each, of which every fourth is kept; the
+column "epoch" counts a hundred turns, since the ring has no last sample.
 Half a minute. Run tools/checksums.py afterwards.
 """
 
 import argparse
-import ast
 import json
-from pathlib import Path
 
-import nbformat
 import torch
 from torch import nn
 
-from gan_lessons import bundle, losses, runtime, toys
+from gan_lessons import bundle, losses, runtime
+from gan_lessons.failures import adam, network, play, sgd
 from gan_lessons.history import History
 
-ROOT = Path(__file__).resolve().parent.parent
 FOLDER = bundle.FOLDER / "diagnosis"
 TURNS, EVERY, TURNS_PER_EPOCH = 1000, 4, 100
-NEEDED = {"network", "adam", "sgd", "Run", "noise", "two_batches", "one_batch", "Recipe", "d_turn", "g_turn", "play"}
 
 
-def lesson() -> dict:
-    """What the notebook of lesson 05 imports and the definitions that its game needs."""
-    scope = {"device": runtime.device(), "ring": toys.ring(), "fixed_z": torch.zeros(2, 2, device=runtime.device())}
-    for cell in nbformat.read(ROOT / "notebooks/05_when_gans_fail.ipynb", as_version=4).cells:
-        if cell.cell_type == "code":
-            keep = [
-                node
-                for node in ast.parse(cell.source).body
-                if isinstance(node, (ast.Import, ast.ImportFrom)) or getattr(node, "name", None) in NEEDED
-            ]
-            exec(compile(ast.Module(keep, []), "lesson 05", "exec"), scope)
-    return scope
+def one_batch(d: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """How D looks at reals and fakes in one batch."""
+    return d(torch.cat([real, fake])).chunk(2)
 
 
 HEALTHY = "Both beliefs lie close to one half, each on its own side, D's loss just under log 4, and nothing drifts or swings."
 
 
-def runs(network, adam, sgd, one_batch, **_) -> list[tuple[str, str, str, dict]]:
+def runs() -> list[tuple[str, str, str, dict]]:
     """For each run its name, what in the curves speaks for it, what was changed, and the arguments of `play`."""
     return [
         (
@@ -117,10 +104,10 @@ def runs(network, adam, sgd, one_batch, **_) -> list[tuple[str, str, str, dict]]
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    scope, labels = lesson(), []
+    labels = []
     torch.set_num_threads(1)
-    for number, (name, evidence, cause, changes) in enumerate(runs(**scope), start=1):
-        history = scope["play"](**changes, turns=TURNS, seed=100 + number).history
+    for number, (name, evidence, cause, changes) in enumerate(runs(), start=1):
+        history = play(**changes, turns=TURNS, seed=100 + number).history
         History(history[::EVERY]).write_csv(FOLDER / f"run_{number:02}.csv", TURNS_PER_EPOCH)
         labels.append({"run": number, "name": name, "evidence": evidence, "cause": cause})
         print(f"run {number:2}: {name}")

@@ -1,13 +1,14 @@
 """The checks of lesson 05, when GANs fail."""
 
-import math
+import copy
+from typing import NamedTuple
 
 import numpy
 import torch
+from torch import Tensor, nn
 
-from gan_lessons import bundle
-from gan_lessons.exercises import Hint, described, exercise, number, tensor, word
-from gan_lessons.history import History, Record
+from gan_lessons import bundle, failures, runtime, toys
+from gan_lessons.exercises import Hint, exercise, number, refuse, word
 
 # What the diagnosis may name, and what the curves of each look like.
 LOOKS = {
@@ -62,135 +63,116 @@ def _given(answers, truth: dict) -> dict[int, str]:
     return given
 
 
+# What a mended loop has to reach with each of the seeds. Healthy ones have 4 to 8 modes and 53 % to 80 % of their samples there.
+TURNS, SEEDS, MODES, AT_MODES = 1000, (0, 1, 2), 3, 0.45
+
+
+class Played(NamedTuple):
+    """What a loop has left behind: how many modes are covered, the share of samples there, and D's mean belief in fakes."""
+
+    modes: int
+    at_modes: float
+    fake_p: float
+
+
+def _play(loop, seed: int, turns: int) -> Played:
+    """Play a loop from the networks of this seed; a Hint where a few turns leave a player where it was."""
+    torch.manual_seed(seed)
+    players = {"G": failures.network(2, 2).to(runtime.device()), "D": failures.network(2, 1).to(runtime.device())}
+    before = copy.deepcopy(players)
+    g, d = players.values()
+    loop(g, d, failures.adam()(g.parameters()), failures.adam()(d.parameters()), turns)
+    for name, player in players.items():
+        if _equal(player, before[name]):
+            raise Hint(
+                f"{name}'s weights are where they were before the game: its optimizer has found no gradient, or made no step."
+            )
+    with torch.no_grad():
+        samples = g(failures.noise(2000))
+        shares = toys.mode_shares(samples, toys.ring_centres(), failures.STD)
+        covered = toys.modes_covered(samples, toys.ring_centres(), failures.STD)
+        return Played(covered, shares.sum().item(), d(samples).sigmoid().mean().item())
+
+
+def _equal(one: nn.Module, other: nn.Module) -> bool:
+    return all(torch.equal(*pair) for pair in zip(one.parameters(), other.parameters()))
+
+
+def _judge_loop(loop, otherwise: str) -> str:
+    """Play the loop with three seeds; a Hint, with `otherwise` at its end, where one of them does not find the ring."""
+    _play(loop, SEEDS[0], 5)
+    found = []
+    for seed in SEEDS:
+        found.append(now := _play(loop, seed, TURNS))
+        if now.modes < MODES or now.at_modes < AT_MODES:
+            raise Hint(
+                f"Played for {TURNS} turns with seed {seed}, your loop covers {now.modes} of 8 modes, with {now.at_modes:.0%} of the "
+                f"samples at a mode; D believes the fakes at {now.fake_p:.2f}. {MODES} modes and {AT_MODES:.0%} are asked. {otherwise}"
+            )
+    modes, shares = (", ".join(map(str, column)) for column in ([x.modes for x in found], [f"{x.at_modes:.0%}" for x in found]))
+    return f"With three seeds it covers {modes} of 8 modes, with {shares} of the samples at a mode."
+
+
 @exercise(
-    "The logit a stands inside a sigmoid, and the sigmoid inside a logarithm: what is the slope of each, and what does the chain rule do with the two?",
-    "with D = σ(a): the derivative of log(1 - σ(a)) is -σ(a). What is it for -log σ(a)?",
+    "After loop A, G's samples are where G was born. Which line should have moved them, and does its gradient reach G?",
+    "follow the gradient of g_loss backwards, from d(…) to the weights of G: where does it stop?",
+    returns_nothing=True,
 )
-def check_slopes(slopes) -> str:
-    """slopes(p): the sizes of the slopes of log(1 - D) and -log D with respect to the logit, where D = p."""
-    for p in (0.3, 0.001, 0.999):
-        first, second = _pair(slopes(p))
-        mistakes = {
-            "The two are exchanged: where D is sure of the fakes (p near 0), it is log(1 - D) that goes quiet.": (1 - p, p),
-            "That is the slope with respect to D itself, 1/(1 - p) and 1/p. The sigmoid between a and D has a slope, too: p(1 - p).":
-                (1 / (1 - p), 1 / p),
-            "These are the slopes, and both are negative. The question is how large they are: without the sign.": (-p, p - 1),
-            "That is the slope of the sigmoid alone, p(1 - p). The logarithm outside has one too; multiply.": (p * (1 - p),) * 2,
-        }  # fmt: skip
-        for hint, (wrong_first, wrong_second) in mistakes.items():
-            if math.isclose(first, wrong_first, rel_tol=1e-3) and math.isclose(second, wrong_second, rel_tol=1e-3):
-                raise Hint(hint)
-        if not (math.isclose(first, p, rel_tol=1e-3) and math.isclose(second, 1 - p, rel_tol=1e-3)):
-            raise Hint(f"For p = {p} it should be {p:.3f} and {1 - p:.3f}, not {first:.3f} and {second:.3f}.")
-    return (
-        "At p = 0.001, where D is sure of the fakes, the non-saturating loss pushes 999 times as hard; at p = 0.999, where G "
-        "has already won, it is the other way round."
+def check_loop_a(loop) -> str:
+    """loop(g, d, g_optimizer, d_optimizer, turns): loop A, mended; D's step is right, G's loss did not reach G."""
+    return _judge_loop(loop, "Does the gradient of G's loss reach G, and does that of D's loss stop before it?")
+
+
+@exercise(
+    "In loop B, between which two numbers do D's answers lie before they come to softplus, and how sure can D be then?",
+    "softplus wants logits, which may be any number. What does a sigmoid make of them?",
+    returns_nothing=True,
+)
+def check_loop_b(loop) -> str:
+    """loop(g, d, g_optimizer, d_optimizer, turns): loop B, mended; a sigmoid stood before the softplus."""
+    return _judge_loop(loop, "softplus(-a) is -log σ(a): the sigmoid is in it already. Is there still another one somewhere?")
+
+
+@exercise(
+    "In loop C, what lies in the .grad of D's weights when d_loss.backward() begins?",
+    "G's step sends its gradient through D, and it stays in D's weights until somebody clears it.",
+    returns_nothing=True,
+)
+def check_loop_c(loop) -> str:
+    """loop(g, d, g_optimizer, d_optimizer, turns): loop C, mended; D's gradients were never set to zero."""
+    return _judge_loop(
+        loop, "backward() adds to what lies in .grad: of G's step, and of all the turns before. Who clears it, and when?"
     )
 
 
-def _pair(answer) -> tuple[float, float]:
-    """The two numbers of the answer; a Hint where it holds something else."""
-    if isinstance(answer, (set, frozenset, dict)):
-        raise Hint(f"Return two numbers in order, as a tuple or a list, not {described(answer)}.")
-    try:
-        values = list(answer)
-    except TypeError:  # one number alone
-        values = [answer]
-    if len(values) != 2:
-        raise Hint(f"Return two numbers, first for log(1 - D), then for -log D, not {len(values)}.")
-    return number(values[0]), number(values[1])
-
-
-def _history(*parts: tuple[int, float, float]) -> History:
-    """A made-up history: so many rows with D(x) and D(G(z)), part after part."""
-    rows = [(real_p, fake_p) for count, real_p, fake_p in parts for _ in range(count)]
-    return History(
-        Record(turn, real_p, fake_p, generator_loss=1.0, discriminator_loss=1.0)
-        for turn, (real_p, fake_p) in enumerate(rows, start=1)
-    )
-
-
-_HUNDRED = "It is the mean of the last hundred rows that counts."
-_SHORT = "Of a history with fewer than a hundred rows take all, and divide by how many they are."
-_BOTH = "Both must hold: D(x) above 0.95, and D(G(z)) below 0.05."
-# A history, whether D has won it, what is in it, and what to think of.
-_TRAPS = (
-    (_history((300, 0.99, 0.01)), True, "Every row has a D(x) of 0.99 and a D(G(z)) of 0.01", ""),
-    (_history((300, 0.55, 0.45)), False, "Every row is healthy, with a D(x) of 0.55 and a D(G(z)) of 0.45", ""),
-    (_history((300, 0.99, 0.5)), False, "D(x) is 0.99, and D(G(z)) one half", _BOTH),
-    (_history((300, 0.5, 0.01)), False, "D(G(z)) is 0.01, and D(x) one half", _BOTH),
-    (_history((300, 0.951, 0.049)), True, "D(x) is 0.951 and D(G(z)) 0.049 in every row", _BOTH),
-    (_history((300, 0.949, 0.01)), False, "D(x) is 0.949 and D(G(z)) 0.01 in every row", _BOTH),
-    (_history((300, 0.99, 0.051)), False, "D(x) is 0.99 and D(G(z)) 0.051 in every row", _BOTH),
-    (_history((900, 0.55, 0.45), (150, 0.99, 0.01)), True, "D has won the last 150 rows, after 900 healthy ones", _HUNDRED),
-    (_history((900, 0.55, 0.45), (100, 0.953, 0.047)), True,
-     "D has won the last hundred rows, narrowly, after 900 healthy ones", _HUNDRED),
-    (_history((250, 0.99, 0.01), (99, 0.55, 0.45), (1, 0.99, 0.01)), False, "Only the very last row looks won", _HUNDRED),
-    (_history((250, 0.99, 0.01), (1, 0.5, 0.5)), True, "Only the very last row looks healthy, after 250 that D has won", _HUNDRED),
-    (_history((250, 0.99, 0.01), (40, 0.5, 0.5), (60, 0.99, 0.01)), False,
-     "Of the last hundred rows 40 look healthy, and the 60 after them won", _HUNDRED + " A median would not see the 40."),
-    (_history((200, 0.99, 0.01), (1, 0.0, 1.0), (99, 0.953, 0.047)), False,
-     "The first of the last hundred rows is so bad that it spoils the mean of all hundred", _HUNDRED),
-    (_history((250, 0.953, 0.047), (1, 0.0, 1.0)), False, "The very last row is so bad that it spoils the mean of all hundred", _HUNDRED),
-    (_history((40, 0.99, 0.01)), True, "D has won all rows of a history that has 40", _SHORT),
-    (_history((40, 0.55, 0.45)), False, "All rows of a history are healthy, and it has 40", _SHORT),
-)  # fmt: skip
-
-
 @exercise(
-    "What must be true of D's two beliefs once it has won, over which rows, and what if there are not so many rows?",
-    "history.column('real_p') are all D(x), as a list; which slice of it are the last hundred, or all there are?",
+    "If all samples sit at K places, equally often, how often do two different ones sit at the same place?",
+    "torch.cdist(samples, samples) holds each pair of different samples twice, and each sample with itself once.",
 )
-def check_alarm(has_won) -> str:
-    """has_won(history): whether D(x) is above 0.95 and D(G(z)) below 0.05 on average over the last 100 rows."""
-    for history, wanted, story, hint in _TRAPS:
-        if _rings(has_won(History(history))) != wanted:
-            raise Hint(f"{story}, and your alarm {'is silent' if wanted else 'rings'}. {hint}")
-    won = [run for run in bundle.diagnosis_labels() if has_won(History(bundle.diagnosis_runs()[run]))]
-    return f"Among the recorded runs it rings for {', '.join(map(str, won))}: three failures with one symptom, told apart by G's loss."
-
-
-def _rings(answer) -> bool:
-    """True or False, as Python, NumPy or torch say it; a Hint for anything else."""
-    if isinstance(answer, (bool, numpy.bool_)) or (
-        isinstance(answer, torch.Tensor) and answer.dtype == torch.bool and answer.numel() == 1
-    ):
-        return bool(answer)
-    raise Hint(f"Return True or False, not {described(answer)}.")
-
-
-@exercise(
-    "Which numbers stand next to each other in row 0, and which samples are left over at the end?",
-    "how many whole packs are there, and how many samples are in them? What does reshape make of just those?",
-)
-def check_pack(pack) -> str:
-    """pack(samples, k): N×d to (N // k)×(k·d), each row k consecutive samples next to each other."""
-    samples = torch.arange(21.0).reshape(7, 3)
-    _judge_pairs(tensor(pack(samples[:6], 2)), samples[:6])
-    rest = tensor(pack(samples, 3))
-    if tuple(rest.shape) != (2, 9):
-        raise Hint(f"7 samples packed by 3 are 2 rows, and the seventh is left out; yours has shape {tuple(rest.shape)}.")
-    if samples[6].tolist() in rest.reshape(6, 3).tolist():
-        raise Hint("Leave out what is left over at the end, not at the beginning.")
-    if not torch.equal(rest, samples[:6].reshape(2, 9).double()):
-        raise Hint("7 samples packed by 3: row 0 should be samples 0, 1 and 2, and row 1 samples 3, 4 and 5.")
-    return "With k = 1 it is the D you know; the larger k is, the clearer a pack shows whether samples crowd."
-
-
-def _judge_pairs(found: torch.Tensor, samples: torch.Tensor) -> None:
-    """A Hint where six samples of three numbers are not packed by 2."""
-    if tuple(found.shape) == (6, 6):
-        raise Hint("There are as many rows as before: every sample belongs to one pack only, so 6 samples make 3 pairs.")
-    if tuple(found.shape) != (3, 6):
-        raise Hint(f"6 samples of 3 numbers, packed by 2, are 3 rows of 6 numbers, not {tuple(found.shape)}.")
-    members = [tuple(part) for part in found.reshape(6, 3).tolist()]
-    rows = {tuple(sample): place for place, sample in enumerate(samples.tolist())}
-    if not rows.keys() >= set(members):
-        raise Hint("The numbers of a sample have been torn apart: each row is one whole sample after another.")
-    places = [rows[member] for member in members]
-    if len(set(places)) < 6:
-        raise Hint("A sample comes up more than once: every sample belongs to one pack only.")
-    if places != sorted(places):
+def check_places(places) -> str:
+    """places(samples, near): 1 / the share of the pairs of different samples that are nearer to each other than `near`."""
+    spots = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]], device=runtime.device())
+    samples = spots[[0, 1, 0, 2, 1, 0]] + torch.linspace(0, 0.1, 6, device=runtime.device())[:, None]
+    found = number(places(samples, 0.5))
+    refuse(found, {
+        "Each sample is near to itself, and that is no pair: with 6 samples there are 15 pairs.": 36 / 14,
+        "The pairs of a sample with itself do not count above the line, nor below: of 6 samples there are 15 pairs.": 36 / 8,
+        "Above the line each pair counts once, and below the line twice, with samples paired with themselves.": 36 / 4,
+        "Above the line each pair counts twice, below once.": 15 / 8,
+        "Above the line each pair counts once, below twice.": 30 / 4,
+        "That is the share of pairs that are near. How many places is it for?": 4 / 15,
+        "Those are the places that occur at all. How often they come counts too: a place that holds half of the samples is met more often.": 3,
+        "Those are the pairs that are far apart.": 15 / 11,
+    })  # fmt: skip
+    if abs(found - 15 / 4) > 1e-3:
         raise Hint(
-            f"The pairs should be consecutive samples, 0 and 1, 2 and 3, 4 and 5; your first is {places[0]} and {places[1]}."
+            f"Six samples, three at one place, two at another, one alone: 4 of 15 pairs are near, so 3.750, not {found:.3f}."
         )
+    if abs(found := number(places(samples, 10.0)) - 1) > 1e-3:
+        raise Hint(f"With near = 10 all pairs are near, which is one place; yours are {found + 1:.3f}. Is `near` used?")
+    return " ".join(f"{name.capitalize()}: {number(places(x, 0.6)):.1f}." for name, x in _places_to_count().items())
+
+
+def _places_to_count() -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    return toys.ring_references(2000)
