@@ -58,7 +58,7 @@ def _frechet(real: Tensor, fake: Tensor, mistakes: str) -> float:
         product.clamp(min=0).sqrt().trace() if "r" in mistakes else torch.linalg.eigvals(product).real.clamp(min=0).sqrt().sum()
     )
     means = squares.mean() if "m" in mistakes else squares.sum()
-    return (means + sum(covariances).trace() - 2 * root).item()
+    return (means + covariances[0].trace() + covariances[1].trace() - 2 * root).item()
 
 
 _ROOT = "The root of a matrix is not the matrix of the roots: what would that give where two features vary together?"
