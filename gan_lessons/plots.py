@@ -228,7 +228,7 @@ def draw_machine(
 
 _WORDS = {"z": "noise\nz", "G": "G", "fake": "fake\nG(z)", "real": "real\nx", "D": "D", "score": "score"}
 _PLACES = {"z": (0.7, 1.35), "G": (2.7, 1.35), "fake": (4.7, 1.35), "real": (4.7, 3.35), "D": (7.1, 2.35), "score": (9.3, 2.35)}
-_FRAME = {"xlim": (-0.1, 10.1), "ylim": (-0.1, 4.3), "aspect": "equal"}
+_FRAME = {"xlim": (-0.1, 10.1), "ylim": (-0.1, 4.5), "aspect": "equal"}
 _HALF = 0.62  # of a part's width, in the drawing's units, 10×4.4 of them
 
 
@@ -287,7 +287,9 @@ class _Machine:
         if part in ("G", "D"):
             self._box(part, strength, color=colour, linewidth=0)
             self._text((x, y), self.words[part], "white", scale=1.5)
-        elif part not in self.pictures:
+        elif part in self.pictures:
+            self._text((x, y + _HALF + 0.24), self.words[part].replace("\n", " "), colour, strength, scale=0.85)
+        else:
             self._text((x, y), self.words[part], colour, strength)
 
     def _box(self, part: str, strength: float, **style) -> None:

@@ -308,6 +308,7 @@ def test_the_machine_shows_a_real_and_a_fake_picture_as_they_are():
     real, fake = pictures(2)
     axes = machine(pictures={"real": real, "fake": fake})
     shown = [numpy.asarray(image.get_array()) for image in axes.get_images()]
+    assert {"real x", "fake G(z)"} <= set(words(axes)), "each keeps its name, above it"
     assert sorted(array.tobytes() for array in shown) == sorted(
         pasted(one[None], 1)[1:-1, 1:-1].tobytes() for one in (real, fake)
     )
