@@ -1,12 +1,17 @@
 """Every check of lesson 06 takes the right answer, and refuses plausible wrong ones by naming the mistake."""
 
+import copy
 import functools
+import itertools
 import math
 import re
 
 import numpy
 import pytest
+import scipy.linalg
 import torch
+from torch import nn
+from torch.nn.functional import softplus
 
 from gan_lessons import classifiers, data, metrics
 from gan_lessons.exercises import lesson_06
@@ -36,22 +41,56 @@ def precision(real, fake):
     return (torch.cdist(fake, real) < radii(real)).any(dim=1).float().mean()
 
 
-def nearest(shifts, pick=lambda every: every.min(dim=0).values):
-    def answer(images, pixels):
-        return pick(torch.stack([metrics.nearest_neighbours(images.roll(s, dims=(2, 3)), pixels)[0] for s in shifts]))
+def frechet(real, fake, means=torch.sum, correction=1, root="matrix"):
+    """The repaired function of the lesson, or one with some of its mistakes."""
+    squares = (real.mean(dim=0) - fake.mean(dim=0)).square()
+    covariances = real.T.cov(correction=correction), fake.T.cov(correction=correction)
+    product = covariances[0] @ covariances[1]
+    entries, values = product.clamp(min=0).sqrt().trace(), torch.linalg.eigvals(product).real.clamp(min=0).sqrt().sum()
+    return (means(squares) + sum(covariances).trace() - 2 * (values if root == "matrix" else entries)).item()
 
-    return answer
+
+def frechet_of_scipy(real, fake):
+    one, other = (numpy.cov(each.numpy(), rowvar=False) for each in (real, fake))
+    gap = real.numpy().mean(0) - fake.numpy().mean(0)
+    return gap @ gap + numpy.trace(one + other - 2 * scipy.linalg.sqrtm(one @ other).real)
 
 
-NINE = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+def critic(turns, lr=3e-3, width=128, depth=2, flip=1, end=(), held_back=0, known=200):
+    """A way to train a critic: with more turns than it needs, with too few, or stopped where held back points say so."""
+
+    def train(real, fake):
+        torch.manual_seed(0)
+        sizes = [2] + depth * [width]
+        hidden = [layer for pair in itertools.pairwise(sizes) for layer in (nn.Linear(*pair), nn.LeakyReLU(0.2))]
+        network = nn.Sequential(*hidden, nn.Linear(sizes[-1], 1), nn.Flatten(0), *end)
+        optimizer = torch.optim.Adam(network.parameters(), lr)
+        kept, best = network, math.inf
+        loss = lambda rows: softplus(-flip * network(real[rows])).mean() + softplus(flip * network(fake[rows])).mean()
+        for turn in range(turns):
+            optimizer.zero_grad()
+            loss(slice(held_back, held_back + known)).backward()
+            optimizer.step()
+            with torch.no_grad():
+                if held_back and turn % 10 == 0 and (held := loss(slice(held_back)).item()) < best:
+                    best, kept = held, copy.deepcopy(network)
+        return kept
+
+    return train
 
 
-def nearest_by_loops(images, pixels):
-    best = torch.full((len(images),), torch.inf)
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
-            best = torch.minimum(best, metrics.nearest_neighbours(images.roll((down, right), dims=(2, 3)), pixels)[0].cpu())
-    return best
+def perfect_critic(real, fake):
+    """The logarithm of the two densities' ratio, as a function."""
+
+    def logits(x):
+        angles = torch.arange(8) * math.pi / 4
+        squares = torch.cdist(x, 2 * torch.stack([angles.cos(), angles.sin()], dim=1)).square()
+        modes = (-squares / 0.08).exp().mean(dim=1) / (0.08 * math.pi)
+        radius = x.norm(dim=1)
+        circle = (-(radius - 2).square() / 0.08).exp() / (math.sqrt(0.08 * math.pi) * 2 * math.pi * radius)
+        return (modes / circle).log()
+
+    return logits
 
 
 @functools.cache
@@ -71,28 +110,35 @@ def swindle(noise=0.02, split="test", pick="usual", classes=10):
 RIGHT = {"A": "missing", "B": "half noise", "C": "training images", "D": "single digit"}
 
 CASES = [
-    ("check_bells", lambda m, v, n, w: (m - n) ** 2 + (v**0.5 - w**0.5) ** 2, "Right. 3.5²"),
-    ("check_bells", lambda m, v, n, w: (m - n) ** 2 + (v - w) ** 2, "subtracted the variances"),
-    ("check_bells", lambda m, v, n, w: (m - n) ** 2 + abs(v - w), "root of the difference"),
-    ("check_bells", lambda m, v, n, w: ((m - n) ** 2 + (v**0.5 - w**0.5) ** 2) ** 0.5, "root at the end"),
-    ("check_bells", lambda m, v, n, w: abs(m - n) + (v**0.5 - w**0.5) ** 2, "means must be squared"),
-    ("check_bells", lambda m, v, n, w: (m - n) ** 2, "Only the means"),
-    ("check_bells", lambda m, v, n, w: (m - n) ** 2 + abs(v**0.5 - w**0.5), "standard deviations must be squared"),
-    ("check_bells", lambda m, v, n, w: (m - n) ^ 2, r"A power is written \*\*"),
-    ("check_bells", lambda m, v, n, w: (m - n) ** 2 + (v**0.5 + w**0.5) ** 2, "added the standard deviations"),
-    ("check_bells", lambda m, v, n, w: float((m - n) ** 2 + (math.sqrt(v) - math.sqrt(w)) ** 2), "Right. 3.5²"),
-    (
-        "check_bells",
-        lambda m, v, n, w: numpy.square((m - n).numpy()) + numpy.square(numpy.sqrt(v.numpy()) - numpy.sqrt(w.numpy())),
-        "Right. 3.5²",
-    ),
-    ("check_bells", lambda m, v, n, w: (m - n).square_() + (v.sqrt_() - w.sqrt_()).square_(), "Right. 3.5²"),
-    ("check_bells", lambda m, v, n, w: (v**0.5 - w**0.5) ** 2, "Only the widths"),
-    ("check_bells", lambda m, v, n, w: ((m - n) ** 2 + (v**0.5 - w**0.5) ** 2,), "tuple of one"),
-    ("check_bells", lambda m, v, n, w: torch.zeros(2), "One number is expected"),
-    ("check_bells", lambda m, v, n, w: None, "is there a `return`"),
-    ("check_bells", lambda m, v, n, w: 7.0, "should be 14.5"),
-    ("check_bells", lambda *a: ..., "Not attempted yet"),
+    ("check_repaired", frechet, "Right. The means are summed"),
+    ("check_repaired", metrics.frechet_distance, "Right. The means are summed"),
+    ("check_repaired", frechet_of_scipy, "Right. The means are summed"),
+    ("check_repaired", lambda r, f: torch.tensor([frechet(r, f)]), "Right. The means are summed"),
+    ("check_repaired", lambda r, f: frechet(r, f, torch.mean, 0, "entries"), "All three mistakes are still there"),
+    ("check_repaired", lambda r, f: frechet(r, f, torch.mean, 0), "root is right now, and two mistakes"),
+    ("check_repaired", lambda r, f: frechet(r, f, torch.mean, 1, "entries"), "covariances are right now, and two mistakes"),
+    ("check_repaired", lambda r, f: frechet(r, f, torch.sum, 0, "entries"), "means are right now, and two mistakes"),
+    ("check_repaired", lambda r, f: frechet(r, f, torch.mean), "One mistake is left. The means"),
+    ("check_repaired", lambda r, f: frechet(r, f, correction=0), "One mistake is left. The covariances"),
+    ("check_repaired", lambda r, f: frechet(r, f, root="entries"), "One mistake is left. The root of a matrix"),
+    ("check_repaired", lambda r, f: frechet(r, f) ** 0.5, "root at the end"),
+    ("check_repaired", lambda r, f: frechet(r - r.mean(dim=0), f - f.mean(dim=0)), "The means are missing"),
+    ("check_repaired", lambda r, f: 1.0, "it should be"),
+    ("check_repaired", lambda r, f: (frechet(r, f),), "tuple of one"),
+    ("check_repaired", lambda r, f: None, "is there a `return`"),
+    ("check_repaired", ..., "Not attempted yet"),
+    ("check_critic", perfect_critic, "Right. 0.2"),
+    ("check_critic", critic(150), "Right. 0.1"),
+    ("check_critic", critic(400, held_back=50, known=150), "Right. 0.1"),
+    ("check_critic", critic(1000, lr=1e-2), "learned them by heart"),
+    ("check_critic", critic(15), "neither can a few turns"),
+    ("check_critic", critic(150, depth=0, lr=1e-2), "a line cannot part"),
+    ("check_critic", critic(150, flip=-1), "turn the signs round"),
+    ("check_critic", critic(150, end=[nn.Sigmoid()]), "leave the sigmoid out"),
+    ("check_critic", lambda r, f: lambda x: torch.zeros(3), "one logit for each is expected"),
+    ("check_critic", lambda r, f: 3, "A network is expected, not the int 3"),
+    ("check_critic", lambda r, f: None, "is there a `return`"),
+    ("check_critic", lambda r, f: ..., "Not attempted yet"),
     ("check_coverage", coverage, "Right. A loner"),
     ("check_coverage", recall, "That is recall"),
     ("check_coverage", precision, "That is precision"),
@@ -114,24 +160,13 @@ CASES = [
         r"One number is expected, not a tensor of shape \(40,\)",
     ),
     ("check_coverage", lambda r, f: ..., "Not attempted yet"),
-    ("check_nearest_shifted", nearest(NINE), "Right. Nine copies caught"),
-    ("check_nearest_shifted", nearest_by_loops, "Right. Nine copies caught"),
-    ("check_nearest_shifted", lambda images, pixels: nearest(NINE)(images, pixels).double().numpy(), "Right. Nine copies caught"),
-    ("check_nearest_shifted", lambda images, pixels: nearest(NINE)(images, pixels).tolist(), "Right. Nine copies caught"),
-    ("check_nearest_shifted", lambda images, pixels: None, "is there a `return`"),
-    ("check_nearest_shifted", nearest([(0, 0)]), "No image was moved"),
-    ("check_nearest_shifted", nearest([(0, 0), (0, 1), (1, 0), (1, 1)]), "one direction only"),
-    ("check_nearest_shifted", nearest([(0, 0), (0, 1), (1, 0), (-1, 0), (0, -1)]), "diagonal"),
-    ("check_nearest_shifted", nearest([(0, 0), (0, -1), (-1, 0), (-1, -1)]), "You move up and left only"),
-    ("check_nearest_shifted", nearest([(0, -1), (0, 0), (0, 1)]), "left and right only"),
-    ("check_nearest_shifted", nearest([(-1, 0), (0, 0), (1, 0)]), "up and down only"),
-    ("check_nearest_shifted", lambda images, pixels: nearest(NINE)(images, pixels) / 2 - 0.1, "smaller than any of the nine"),
-    ("check_nearest_shifted", nearest(NINE[:4] + NINE[5:]), "unmoved images are left out"),
-    ("check_nearest_shifted", nearest(NINE, lambda every: every.mean(dim=0)), "mean over the shifts"),
-    ("check_nearest_shifted", nearest(NINE, lambda every: every.max(dim=0).values), "worst of the shifts"),
-    ("check_nearest_shifted", nearest(NINE, lambda every: every), r"shape \(9, 12\)"),
-    ("check_nearest_shifted", metrics.nearest_neighbours, "returned a pair"),
-    ("check_nearest_shifted", lambda images, pixels: ..., "Not attempted yet"),
+    ("check_coverage", (coverage, 2.0), "Your function is right, but `of_sheets` is 2.00, what recall gives"),
+    ("check_coverage", (coverage, 0.05), "should be much smaller than 0.050"),
+    ("check_coverage", (coverage, ...), "Your function is right. Now call it"),
+    ("check_coverage", (coverage, torch.tensor(0.0005)), "Right. A loner"),
+    ("check_coverage", (coverage, 0), "Right. A loner"),
+    ("check_coverage", (coverage, "small"), "One number is expected"),
+    ("check_coverage", (0.0005, 0.0005), "Two things are expected"),
     ("check_swindle", swindle, "Right. Ten classes"),
     ("check_swindle", lambda: swindle().double(), "Right. Ten classes"),
     ("check_swindle", lambda: swindle().numpy(), "Right. Ten classes"),
@@ -171,5 +206,7 @@ CASES = [
 
 @pytest.mark.parametrize(("check", "answer", "says"), CASES)
 def test_verdict(check, answer, says, verdict):
+    if check == "check_coverage" and callable(answer):
+        answer = (answer, 0.0005)
     getattr(lesson_06, check)(answer() if check == "check_swindle" else answer)
     assert re.search(says, verdict())

@@ -4,14 +4,15 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from gan_lessons import classifiers, data, metrics, runtime
-from gan_lessons.exercises import Hint, exercise, number, refuse, tensor, word
+from gan_lessons.exercises import Answer, Hint, described, exercise, number, refuse, tensor, word
 
 MYSTERIES = {
     "A": {"Fréchet": 68, "precision": 0.89, "recall": 0.66, "classes": 7.1, "sure": 0.97, "copies": 0.07},
     "B": {"Fréchet": 1080, "precision": 0.45, "recall": 0.89, "classes": 5.3, "sure": 0.99, "copies": 0.02},
-    "C": {"Fréchet": 6, "precision": 0.88, "recall": 0.84, "classes": 9.9, "sure": 0.99, "copies": 1.0},
+    "C": {"Fréchet": 3, "precision": 0.88, "recall": 0.84, "classes": 9.9, "sure": 0.99, "copies": 1.0},
     "D": {"Fréchet": 971, "precision": 0.86, "recall": 0.09, "classes": 1.0, "sure": 0.98, "copies": 0.0},
 }
 _DIAGNOSIS = {"A": "missing", "B": "half noise", "C": "training images", "D": "single digit"}
@@ -25,35 +26,82 @@ _REASONS = {
 
 
 @exercise(
-    "What does the formula under “Two bells” ask for, and what are you given instead?",
-    "the square root of a variance is a standard deviation; with those, use the formula under “Two bells”.",
+    "Which of the four terms would you test alone first, and on which features would you see it?",
+    "take two large sets that differ in their means alone, then in their widths alone, then in how two features vary together.",
 )
-def check_bells(bells) -> str:
-    """bells(mean_1, variance_1, mean_2, variance_2): the Fréchet distance of two normal distributions."""
-    arguments = [torch.tensor(value, dtype=torch.float64) for value in (1.0, 4.0, 4.5, 12.25)]
-    found = number(bells(*arguments))
-    means, widths = 3.5**2, 1.5**2
-    refuse(found, {
-        "You subtracted the variances. The formula has standard deviations: take the root of each first.": means + 8.25**2,
-        "You took the root of the difference. Take the root of each variance, then subtract, then square.": means + 8.25,
-        "You added the standard deviations: then even equal bells would be far apart.": means + 5.5**2,
-        "You took a root at the end. The distance, as papers report it, is the sum of the squares itself.": math.sqrt(means + widths),
-        "The difference of the means must be squared as well.": 3.5 + widths,
-        "The difference of the standard deviations must be squared as well.": means + 1.5,
-        "Only the means are there. Two bells in one place can still differ in width.": means,
-        "Only the widths are there. Two bells of one width can still lie apart.": widths,
-    }, rtol=1e-5)  # fmt: skip
-    if not math.isclose(found, means + widths, rel_tol=1e-5):
-        raise Hint(f"For means 1 and 4.5 and variances 4 and 12.25 it should be {means + widths}, not {found:g}.")
-    return "3.5² for the means, and 1.5² for standard deviations of 2 and 3.5."
+def check_repaired(repaired) -> str:
+    """repaired(real, fake): the Fréchet distance, from a version with three mistakes."""
+    random = torch.Generator().manual_seed(0)
+    mix = torch.tensor([[1.0, 0.8, 0.0], [0.0, 0.6, -0.5], [0.0, 0.0, 0.9]])
+    real = torch.randn(12, 3, generator=random) @ mix
+    fake = 1.5 * torch.randn(15, 3, generator=random) @ mix.T + torch.tensor([0.5, -1.0, 2.0])
+    found = number(repaired(real.clone(), fake.clone()))
+    refuse(found, {_LEFT[mistakes]: _frechet(real, fake, mistakes) for mistakes in _LEFT} | {
+        "You took a root at the end. The distance, as papers report it, is the sum of the squares itself.": (
+            metrics.frechet_distance(real, fake) ** 0.5),
+        "The means are missing: two sets may have one shape and lie apart.": (
+            metrics.frechet_distance(real - real.mean(dim=0), fake - fake.mean(dim=0))),
+    }, rtol=1e-4)  # fmt: skip
+    right = metrics.frechet_distance(real, fake)
+    if not math.isclose(found, right, rel_tol=1e-3):
+        raise Hint(f"For a test of 12 reals and 15 fakes with three features it should be {right:.3f}, not {found:.3f}.")
+    return "The means are summed, the covariances divided by N - 1, and the root is that of the matrix."
+
+
+def _frechet(real: Tensor, fake: Tensor, mistakes: str) -> float:
+    """The Fréchet distance with some of the mistakes: "m" the means, "c" the covariances, "r" the root."""
+    real, fake = real.double(), fake.double()
+    squares = (real.mean(dim=0) - fake.mean(dim=0)).square()
+    covariances = [each.T.cov(correction=0 if "c" in mistakes else 1) for each in (real, fake)]
+    product = covariances[0] @ covariances[1]
+    root = (
+        product.clamp(min=0).sqrt().trace() if "r" in mistakes else torch.linalg.eigvals(product).real.clamp(min=0).sqrt().sum()
+    )
+    means = squares.mean() if "m" in mistakes else squares.sum()
+    return (means + covariances[0].trace() + covariances[1].trace() - 2 * root).item()
+
+
+_ROOT = "The root of a matrix is not the matrix of the roots: what would that give where two features vary together?"
+_SPREAD = (
+    "The covariances are too small, by a factor that is nearly 1 for large sets: by what does an estimate from N points divide?"
+)
+_MEANS = "The means do not weigh enough: are the squared steps of all features added up, as the formula says?"
+_LEFT = {
+    "mcr": "All three mistakes are still there.",
+    "mc": f"The root is right now, and two mistakes are left. {_MEANS}",
+    "mr": f"The covariances are right now, and two mistakes are left. {_ROOT}",
+    "cr": f"The means are right now, and two mistakes are left. {_ROOT}",
+    "m": f"One mistake is left. {_MEANS}",
+    "c": f"One mistake is left. {_SPREAD}",
+    "r": f"One mistake is left. {_ROOT}",
+}
 
 
 @exercise(
     "Whose circles are they here, and of whom do you ask whether it has company?",
     "the distances of all fakes to all reals are torch.cdist(fake, real); each real has its own radius, radii(real).",
 )
-def check_coverage(coverage) -> str:
-    """coverage(real, fake): the share of reals whose circle, to their third neighbour, holds a fake."""
+def check_coverage(answers) -> str:
+    """A pair: coverage(real, fake), the share of reals whose circle holds a fake, and that of the sheets."""
+    if not isinstance(answers, tuple) or len(answers) != 2 or not callable(answers[0]):
+        raise Hint("Two things are expected: the function `coverage`, and the number `of_sheets`.")
+    _judge_coverage(Answer(answers[0]))
+    if answers[1] is ...:
+        raise Hint("Your function is right. Now call it: `of_sheets` is still to come.")
+    found = number(answers[1])
+    if found > 0.5:
+        raise Hint(
+            f"Your function is right, but `of_sheets` is {found:.2f}, what recall gives: hand over the reals first, then the fakes."
+        )
+    if not 0 <= found < 0.01:
+        raise Hint(
+            f"Your function is right, but `of_sheets` should be much smaller than {found:.3f}: is it of the set with the noise?"
+        )
+    return f"A loner among the fakes has no circle of its own here: recall called these sheets perfect, and their coverage is {found:.4f}."
+
+
+def _judge_coverage(coverage: Answer) -> None:
+    """A Hint where the function does not give the coverage of a small test."""
     random = torch.Generator().manual_seed(0)
     real = torch.randn(40, 2, generator=random)
     fake = torch.cat([torch.randn(15, 2, generator=random) * 0.6 + 0.5, torch.full((10, 2), 50.0)])
@@ -76,52 +124,76 @@ def check_coverage(coverage) -> str:
     })  # fmt: skip
     if not math.isclose(found, right, abs_tol=1e-6):
         raise Hint(f"For a test of 40 reals and 25 fakes it should be {right:.3f}, not {found:.3f}.")
-    return "A loner among the fakes has no circle of its own here. On the blank sheets with one of noise, coverage is below 0.01."
 
 
 def _radii(points: Tensor, neighbours: int) -> Tensor:
     return torch.cdist(points, points).sort(dim=1).values[:, neighbours]
 
 
+BAR, PERFECT = 0.15, 0.26  # bits
+
+
 @exercise(
-    "How must a copy that was moved down and right be moved so that it fits again, and which of its distances gives it away?",
-    "how many moves down and how many right are there to try, and what do you keep from each before you try the next?",
+    "How would you notice that your critic has begun to learn its 200 points by heart?",
+    "keep 50 points of each for yourself, train on the others, and stop when the bits of the 50 no longer rise.",
 )
-def check_nearest_shifted(nearest_shifted) -> str:
-    """nearest_shifted(images, pixels): for each image the distance to the nearest of the pixels, the best of nine shifts."""
-    pixels = data.mnist().pixels[:60]
-    shifts = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
-    moved = [data.to_floats(pixels[n : n + 1]).roll(shift, dims=(2, 3)) for n, shift in enumerate(shifts)]
-    images = torch.cat([*moved, data.to_floats(data.mnist("test").pixels[:3])])
-    found = nearest_shifted(images, pixels)
-    if isinstance(found, tuple) and len(found) == 2:
-        raise Hint("You returned a pair. nearest_neighbours gives distances and indices; only the distances are asked for.")
-    found = tensor(torch.as_tensor(found) if isinstance(found, list) else found)
-    if found.shape != (len(images),):
-        raise Hint(f"The result has shape {tuple(found.shape)}; {len(images)} images should give {len(images)} distances.")
-    distances = [metrics.nearest_neighbours(images.roll(shift, dims=(2, 3)), pixels)[0] for shift in shifts]
-    every = torch.stack(distances).cpu().double()
-    mistakes = {
-        "No image was moved: those are the distances as they are.": every[4],
-        "That is the worst of the shifts. One that fits is enough to call it a copy: take the smallest.": every.max(dim=0).values,
-        "That is the mean over the shifts. One that fits is enough: take the smallest.": every.mean(dim=0),
-        "You move in one direction only. A copy may have been moved up or left as well: shifts of -1.": every[[4, 5, 7, 8]].min(dim=0).values,
-        "You move up and left only. A copy may have been moved up or left, and fits when it is moved back: shifts of 1.": (
-            every[[0, 1, 3, 4]].min(dim=0).values),
-        "You move left and right only: up and down as well.": every[[3, 4, 5]].min(dim=0).values,
-        "You move up and down only: left and right as well.": every[[1, 4, 7]].min(dim=0).values,
-        "You move up, down, left and right, but never both ways at once: nine shifts, with the diagonal ones.": (
-            every[[1, 3, 4, 5, 7]].min(dim=0).values),
-        "The unmoved images are left out: 0 down and 0 right is one of the nine.": every[[0, 1, 2, 3, 5, 6, 7, 8]].min(dim=0).values,
-    }  # fmt: skip
-    refuse(found, mistakes, atol=2e-3)
-    if (found < every.min(dim=0).values - 2e-3).any():
+def check_critic(train_critic) -> str:
+    """train_critic(real, fake): a network that tells a ring of eight modes from a plain circle, from 200 points of each."""
+    bits = []
+    for seed in range(3):
+        real, fake, new_real, new_fake = (*_ring_and_circle(200, seed), *_ring_and_circle(4000, 100 + seed))
+        critic = train_critic(real, fake)
+        if not callable(critic):
+            raise Hint(f"A network is expected, not {described(critic)}.")
+        judge = Answer(critic)
+        with torch.no_grad():
+            logits = [_logits(judge, points) for points in (real, fake, new_real, new_fake)]
+        bits.append((_bits(*logits[:2]), _bits(*logits[2:])))
+        _judge_logits(logits)
+    known, new = (sum(column) / 3 for column in zip(*bits))
+    if new < BAR:
+        raise Hint(_why_too_few(known, new))
+    return f"{new:.2f} bits on new points, of the {PERFECT} that a perfect critic has; on its own 200 your critic claims {known:.2f}."
+
+
+def _ring_and_circle(n: int, seed: int) -> tuple[Tensor, Tensor]:
+    """n points of eight modes on a ring of radius 2, and n of the plain circle, with a spread of 0.2."""
+    random = torch.Generator().manual_seed(seed)
+    angles = torch.randint(8, (n,), generator=random) * math.pi / 4
+    modes = 2 * torch.stack([angles.cos(), angles.sin()], dim=1) + 0.2 * torch.randn(n, 2, generator=random)
+    angles, radii = 2 * math.pi * torch.rand(n, generator=random), 2 + 0.2 * torch.randn(n, generator=random)
+    device = runtime.device()
+    return modes.to(device), (radii[:, None] * torch.stack([angles.cos(), angles.sin()], dim=1)).to(device)
+
+
+def _logits(critic: Answer, points: Tensor) -> Tensor:
+    logits = tensor(critic(points))
+    if logits.numel() != len(points):
+        raise Hint(f"For {len(points)} points the network gives {described(logits)}; one logit for each is expected.")
+    return logits.flatten()
+
+
+def _bits(real: Tensor, fake: Tensor) -> float:
+    return 1 - (softplus(-real).mean() + softplus(fake).mean()).item() / math.log(4)
+
+
+def _judge_logits(logits: list[Tensor]) -> None:
+    every = torch.cat(logits)
+    if every.min() >= 0 and every.max() <= 1:
         raise Hint(
-            "Some distances are smaller than any of the nine: shift by one pixel at most, and take distances, not indices."
+            "All that the network gives lies between 0 and 1, like probabilities. Logits are asked for: leave the sigmoid out."
         )
-    if not torch.allclose(found, every.min(dim=0).values, atol=2e-3):
-        raise Hint("Some distances are not the smallest over the nine shifts; use metrics.nearest_neighbours for each shift.")
-    return "Nine copies caught, eight of them moved; three test digits left in peace."
+    if _bits(-logits[0], -logits[1]) > max(0.02, _bits(*logits[:2])):
+        raise Hint("The network gives high logits to the fakes and low ones to the reals: turn the signs round.")
+
+
+def _why_too_few(known: float, new: float) -> str:
+    told = f"On new points it tells {new:.2f} bits; {BAR} are asked for."
+    if known > new + 0.06:
+        return f"{told} On the points that it has learned from it claims {known:.2f}: it has learned them by heart. Stop earlier."
+    if known < 0.03:
+        return f"{told} On its own points it tells no more ({known:.2f}): a line cannot part a ring from a circle, and neither can a few turns."
+    return f"{told} On its own points it claims {known:.2f}."
 
 
 @exercise(
