@@ -315,9 +315,8 @@ class _Machine:
         self.axes.annotate("", end, start, arrowprops=style, zorder=3)
 
     def _text(self, place, words: str, colour: str, strength: float = 1, scale: float = 1) -> None:
-        self.axes.text(
-            *place, words, color=colour, alpha=strength, size=self.size * scale, ha="center", va="center", weight="bold", zorder=4
-        )
+        style = {"color": colour, "alpha": strength, "size": self.size * scale, "weight": "bold"}
+        self.axes.text(place[0], place[1], words, style, ha="center", va="center", zorder=4)
 
     def _strength(self, *parts: str) -> float:
         return 1 if self.lit.issuperset(parts) else 0.2

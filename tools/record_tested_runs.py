@@ -11,6 +11,7 @@ played as long as the lesson does, the others a third of that: a quarter of an h
 """
 
 import argparse
+import functools
 import io
 from collections.abc import Callable
 from typing import NamedTuple
@@ -19,7 +20,7 @@ import numpy
 import torch
 from torch import Tensor, nn
 
-from gan_lessons import bundle, classifiers, data, metrics, models, pretrained, runtime, toys
+from gan_lessons import bundle, classifiers, data, failures, metrics, models, pretrained, runtime, toys
 from gan_lessons.history import History
 from gan_lessons.training import Game
 from tools import record_diagnosis_runs
@@ -150,12 +151,12 @@ def play_ill_digits(name: str, seed: int) -> dict[str, numpy.ndarray]:
 
 def play_rings() -> dict[str, numpy.ndarray]:
     """The runs of lesson 05's diagnosis with other seeds on both rings."""
-    scope, played = record_diagnosis_runs.lesson(), {}
-    kinds = record_diagnosis_runs.runs(**scope)
-    for place, (scope["ring"], seeds) in RINGS.items():
-        for number, (name, _, _, changes) in enumerate(kinds, start=1):
+    played = {}
+    for place, (ring, seeds) in RINGS.items():
+        for number, (name, _, _, changes) in enumerate(record_diagnosis_runs.runs(), start=1):
             for seed in seeds:
-                history = scope["play"](**changes, turns=1000, seed=seed).history
+                draw = functools.partial(lambda ring, n: ring.sample((n,)), ring)
+                history = failures.play(**changes, draw=draw, turns=1000, seed=seed).history
                 played[f"{name}: {place}, as run {number}, seed {seed}"] = kept(history)
     return played
 
