@@ -77,7 +77,7 @@ def check_discriminator_loss(discriminator_loss) -> str:
 
 
 @exercise(
-    "The sum at one place is an old acquaintance: a·log D + b·log(1 - D). What are a and b now, and where is it largest?",
+    "Write down what one place adds to D's score. What stands before log D now, and what before log(1 - D)?",
     "near x lie share·r reals and (1 - share)·f fakes; what share of all that lies there carries label 1, if a real carries `label` of it?",
 )
 def check_best_discriminator(best_discriminator) -> str:
@@ -224,10 +224,9 @@ def _two_bumps(n: int) -> Tensor:
 def _misplaced(fake: Tensor, weights: Tensor) -> float:
     """The share of the weight that would have to move to match the two bumps, in fourteen bins."""
     edges = torch.linspace(-3.5, 4, 13, dtype=torch.float64)
-    below = sum(
-        share * (1 + torch.erf((edges - mean) / (std * math.sqrt(2)))) / 2
-        for share, mean, std in ((0.4, -1.5, 0.5), (0.6, 1.5, 0.7))
-    )
+    bumps = ((0.4, -1.5, 0.5), (0.6, 1.5, 0.7))
+    shares = [share * (1 + torch.erf((edges - mean) / (std * math.sqrt(2)))) / 2 for share, mean, std in bumps]
+    below = torch.stack(shares).sum(dim=0)
     expected = torch.cat([torch.zeros(1), below, torch.ones(1)]).diff()
     found = torch.zeros(14, dtype=torch.float64).index_add(0, torch.bucketize(fake.double(), edges), weights / weights.sum())
     return (found - expected).abs().sum().item() / 2
