@@ -6,6 +6,7 @@ import re
 import numpy
 import pytest
 import torch
+from torch import nn
 from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits, softplus
 
 from gan_lessons.exercises import lesson_02
@@ -35,61 +36,6 @@ def cut_by_torch(real, fake):
     return binary_cross_entropy(real.sigmoid(), labels[0]) + binary_cross_entropy(fake.sigmoid(), labels[1])
 
 
-def kl(p, q):
-    return torch.special.xlogy(p, p / q).sum()
-
-
-def js(p, q):
-    m = (p + q) / 2
-    return (kl(p, m) + kl(q, m)) / 2
-
-
-def js_nan(p, q):
-    m = (p + q) / 2
-    return ((p * (p / m).log()).sum() + (q * (q / m).log()).sum()) / 2
-
-
-def js_unhalved(p, q):
-    return (kl(p, p + q) + kl(q, p + q)) / 2
-
-
-def optimistic(x, y, x_before, y_before, eta):
-    return x - eta * (2 * y - y_before), y + eta * (2 * x - x_before)
-
-
-def js_where(p, q):
-    m = (p + q) / 2
-    zero = torch.zeros(())
-    return (torch.where(p > 0, p * (p / m).log(), zero) + torch.where(q > 0, q * (q / m).log(), zero)).sum() / 2
-
-
-def js_by_entropies(p, q):
-    m = (p + q) / 2
-    return torch.special.entr(m).sum() - (torch.special.entr(p).sum() + torch.special.entr(q).sum()) / 2
-
-
-def js_in_a_loop(p, q):
-    total = 0.0
-    for a, b in zip(p.tolist(), q.tolist()):
-        m = (a + b) / 2
-        total += (a * math.log(a / m) if a > 0 else 0) + (b * math.log(b / m) if b > 0 else 0)
-    return total / 2
-
-
-def js_by_xlogy(p, q):
-    m = (p + q) / 2
-    return (
-        torch.special.xlogy(p, p) - torch.special.xlogy(p, m) + torch.special.xlogy(q, q) - torch.special.xlogy(q, m)
-    ).sum() / 2
-
-
-def guarded(r, f, s):
-    total = s * r + (1 - s) * f
-    if total == 0:
-        return 0.5
-    return s * r / total
-
-
 def d_loss(a, b):
     return softplus(-a).mean() + softplus(b).mean()
 
@@ -98,9 +44,84 @@ def d_loss_in_place(a, b):
     return softplus(a.neg_()).mean() + softplus(b).mean()
 
 
-def in_sequence(x, y, u, v, eta):
-    new_x = x - eta * (2 * y - v)
-    return new_x, y + eta * (2 * new_x - x)
+def best(r, f, share, label):
+    total = share * r + (1 - share) * f
+    if total == 0:
+        return 0.5
+    return label * share * r / total
+
+
+def by_sorting(real, fake):
+    return (real.sort().values - fake.sort().values).abs().mean()
+
+
+def by_areas(real, fake):
+    """The area between the two stairs of shares."""
+    places = torch.cat([real, fake]).sort().values
+    stairs = [(each[:, None] <= places[:-1]).float().mean(0) for each in (real, fake)]
+    return ((stairs[0] - stairs[1]).abs() * places.diff()).sum()
+
+
+def from_bag(bag):
+    return lambda n: bag[torch.randint(len(bag), (n,))]
+
+
+def trained(real, fake, steps=400, batch=256):
+    """The lesson's train_critic."""
+    critic = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 1))
+    optimizer = torch.optim.Adam(critic.parameters(), lr=0.01)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, total_iters=steps)
+    for _ in range(steps):
+        loss = d_loss(critic(from_bag(real)(batch)), critic(from_bag(fake)(batch)))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return critic
+
+
+@torch.no_grad()
+def judged(critic, real, fake):
+    return (math.log(4) - d_loss(critic(real), critic(fake))) / 2
+
+
+def held_out(real, fake):
+    half = len(real) // 2
+    return judged(trained(real[:half], fake[:half]), real[half:], fake[half:])
+
+
+def held_out_by_parity(real, fake):
+    return judged(trained(real[::2], fake[::2]), real[1::2], fake[1::2])
+
+
+def safe_but_by_heart(real, fake):
+    return judged(trained(real, fake), real, fake)
+
+
+def truths(critic, real, fake):
+    return torch.cat([critic(real).sigmoid(), 1 - critic(fake).sigmoid()])
+
+
+def broken(real, fake):
+    return (truths(trained(real, fake), real, fake).log().mean() + math.log(4)) / 2
+
+
+def held_out_but_mixed(real, fake):
+    half = len(real) // 2
+    return (truths(trained(real[:half], fake[:half]), real[half:], fake[half:]).log().mean() + math.log(4)) / 2
+
+
+def logits(real, fake):
+    return trained(real, fake)(fake).detach()
+
+
+def ratio(real, fake):
+    return logits(real, fake).exp()
+
+
+def from_d(real, fake):
+    d = logits(real, fake).double().sigmoid()
+    return d / (1 - d)
 
 
 CASES = [
@@ -134,83 +155,68 @@ CASES = [
     ("check_discriminator_loss", lambda a, b: torch.stack([softplus(-a).mean(), softplus(b).mean()]), "and the sum of the two"),
     ("check_discriminator_loss", lambda a, b: torch.tensor(d_loss(a, b).item(), requires_grad=True), "made anew from a plain"),
     ("check_discriminator_loss", lambda a, b: ..., "^Not attempted yet"),
-    ("check_generator_loss", lambda a: softplus(-a).mean(), "^Right. The label is flipped"),
-    ("check_generator_loss", lambda a: binary_cross_entropy_with_logits(a, torch.ones_like(a)), "^Right."),
-    ("check_generator_loss", lambda a: softplus(a.neg_()).mean(), "^Right."),
-    ("check_generator_loss", lambda a: softplus(-a.detach()).mean(), "without a history"),
-    ("check_generator_loss", lambda a: softplus(-a).mean().item(), "without a history"),
-    ("check_generator_loss", lambda a: (softplus(-a).mean(),), "tuple of one"),
-    ("check_generator_loss", lambda a: -softplus(a).mean(), "minimax loss"),
-    ("check_generator_loss", lambda a: softplus(a).mean(), "help D"),
-    ("check_generator_loss", lambda a: -softplus(-a).mean(), "sign is flipped"),
-    ("check_generator_loss", lambda a: softplus(-a).sum(), "added up"),
-    ("check_generator_loss", lambda a: -a.mean(), "raw score"),
-    ("check_generator_loss", lambda a: -a.sigmoid().log().mean(), "not finite, .* before the logarithm is taken"),
-    ("check_generator_loss", lambda a: -a.sigmoid().clamp(min=1e-7).log().mean(), "something keeps it from growing, as a clamp"),
-    ("check_generator_loss", lambda a: -(a.sigmoid() + 1e-8).log().mean(), "a small number added inside the logarithm"),
-    ("check_generator_loss", lambda a: a.square().mean(), "it should be"),
-    ("check_generator_loss", lambda a: ..., "^Not attempted yet"),
-    ("check_js", js, "q = \\(1, 0\\) it is not finite"),
-    ("check_js", js_by_xlogy, "^Right. Zero for equal ones"),
-    ("check_js", js_where, "^Right. Zero for equal ones"),
-    ("check_js", js_by_entropies, "^Right. Zero for equal ones"),
-    ("check_js", js_in_a_loop, "^Right. Zero for equal ones"),
-    ("check_js", lambda p, q: js_by_xlogy(p.float(), q.float()), "^Right. Zero for equal ones"),
-    ("check_js", lambda p, q: js_by_xlogy(p, q) / 4, "a mean over the list"),
-    ("check_js", lambda p, q: (js_by_xlogy(p, q),), "tuple of one"),
-    ("check_js", lambda p, q: torch.special.xlogy(p, 2 * p / (p + q)), "one number: take the sum"),
-    ("check_js", lambda p, q: (kl((p + q) / 2, p) + kl((p + q) / 2, q)) / 2, "below the line"),
-    ("check_js", lambda p, q: kl(q, (p + q) / 2), "p has its half too"),
-    ("check_js", kl, r"That is KL\(p‖q\)"),
-    ("check_js", lambda p, q: kl(q, p), r"That is KL\(q‖p\)"),
-    ("check_js", lambda p, q: (kl(p, q) + kl(q, p)) / 2, "unbounded"),
-    ("check_js", lambda p, q: 2 * js(p, q), "twice JS"),
-    ("check_js", lambda p, q: kl(p, (p + q) / 2), "q has its half too"),
-    ("check_js", js_unhalved, "which sums to 2"),
-    ("check_js", lambda p, q: js(p, q) / torch.tensor(2.0).log(), "in bits"),
-    ("check_js", lambda p, q: -js(p, q), "sign is flipped"),
-    ("check_js", js_nan, "not finite: 0·log 0 is to count as 0"),
-    ("check_js", lambda p, q: torch.tensor(1.0), "it should be"),
-    ("check_js", lambda p, q: ..., "^Not attempted yet"),
-    ("check_best_discriminator", lambda r, f, s: s * r / (s * r + (1 - s) * f), "^Right. And where p_g"),
-    ("check_best_discriminator", lambda r, f, s: r / (r + f), "share makes no difference"),
-    ("check_best_discriminator", lambda r, f, s: (1 - s) * r / ((1 - s) * r + s * f), "shares are swapped"),
-    ("check_best_discriminator", lambda r, f, s: (1 - s) * f / (s * r + (1 - s) * f), "probability of a fake"),
-    ("check_best_discriminator", lambda r, f, s: s * r / (s * r + f), "lost their weight"),
-    ("check_best_discriminator", lambda r, f, s: s * r / (r + f), "below the line too"),
-    ("check_best_discriminator", lambda r, f, s: s, "it should be"),
-    ("check_best_discriminator", guarded, "^Right. And where p_g"),
-    ("check_best_discriminator", lambda r, f, s: guarded(float(r), float(f), s), "^Right. And where p_g"),
-    ("check_best_discriminator", lambda r, f, s: 1 / (1 + (1 - s) * f.double() / (s * r)), "^Right. And where p_g"),
-    ("check_best_discriminator", lambda r, f, s: 4 * r / (4 * r + f), "share 0.3 it should be"),
-    ("check_best_discriminator", lambda r, f, s: (guarded(r, f, s),), "tuple of one"),
-    ("check_best_discriminator", lambda r, f, s: r, "it should be"),
-    ("check_best_discriminator", lambda r, f, s: ..., "^Not attempted yet"),
-    ("check_optimistic", optimistic, "^Right. From .* distance 0.00"),
-    ("check_optimistic", lambda x, y, u, v, eta: (x - eta * y, y + eta * x), "simultaneous step"),
-    ("check_optimistic", lambda x, y, u, v, eta: (x - eta * (y + v) / 2, y + eta * (x + u) / 2), "looks ahead"),
-    ("check_optimistic", lambda x, y, u, v, eta: (x - eta * (2 * y - v), y - eta * (2 * x - u)), "Both players descend"),
-    ("check_optimistic", lambda x, y, u, v, eta: (x + eta * (2 * y - v), y + eta * (2 * x - u)), "Both players ascend"),
-    ("check_optimistic", lambda x, y, u, v, eta: (x + eta * (2 * y - v), y - eta * (2 * x - u)), "swapped roles"),
-    ("check_optimistic", lambda x, y, u, v, eta: (x - eta * (2 * x - u), y + eta * (2 * y - v)), "other's position"),
+    ("check_best_discriminator", best, "^Right. Where no fake falls"),
+    ("check_best_discriminator", lambda r, f, s, t: best(float(r), float(f), s, t), "^Right."),
+    ("check_best_discriminator", lambda r, f, s, t: t / (1 + (1 - s) * f.double() / (s * r)), "^Right."),
+    ("check_best_discriminator", lambda r, f, s, t: r / (r + f), "Neither change"),
+    ("check_best_discriminator", lambda r, f, s, t: t * r / (r + f), "share makes no difference"),
+    ("check_best_discriminator", lambda r, f, s, t: s * r / (s * r + (1 - s) * f), "label makes no difference"),
+    ("check_best_discriminator", lambda r, f, s, t: best(r, f, 1 - s, t), "shares are swapped"),
+    ("check_best_discriminator", lambda r, f, s, t: 1 - best(r, f, s, t), "probability of a fake"),
+    ("check_best_discriminator", lambda r, f, s, t: t * s * r / (s * r + f), "lost their weight"),
+    ("check_best_discriminator", lambda r, f, s, t: t * s * r / (r + f), "below the line too"),
+    ("check_best_discriminator", lambda r, f, s, t: t * s * r / (t * s * r + (1 - s) * f), "may not get lost below the line"),
     (
-        "check_optimistic",
-        lambda x, y, u, v, eta: (2 * x - u - eta * (2 * y - v), 2 * y - v + eta * (2 * x - u)),
-        "start from where",
+        "check_best_discriminator",
+        lambda r, f, s, t: (t * s * r + (1 - t) * (1 - s) * f) / (s * r + (1 - s) * f),
+        "They keep label 0",
     ),
-    ("check_optimistic", lambda *all: list(optimistic(*all)), "^Right."),
-    ("check_optimistic", lambda *all: torch.tensor(optimistic(*all), dtype=torch.float64), "^Right."),
-    ("check_optimistic", lambda *all: numpy.array(optimistic(*all)), "^Right."),
-    ("check_optimistic", lambda x, y, u, v, eta: (x - eta * y, y + eta * (x - eta * y)), "the players take turns"),
-    ("check_optimistic", lambda x, y, u, v, eta: (x - eta * (y + eta * x), y + eta * (x - eta * y)), "That is extragradient"),
-    ("check_optimistic", lambda x, y, u, v, eta: (x - eta * (2 * y - v), ...), "One number is expected, not `...`"),
-    ("check_optimistic", in_sequence, "y must use the old x"),
-    ("check_optimistic", lambda *all: optimistic(*all)[::-1], "new y comes first"),
-    ("check_optimistic", lambda *all: optimistic(*all[:4], 0.1), "With eta = 0.25"),
-    ("check_optimistic", lambda *all: optimistic(*all)[0], "not the float"),
-    ("check_optimistic", lambda *all: (*optimistic(*all), 0.1), "not a tuple of 3"),
-    ("check_optimistic", lambda x, y, u, v, eta: (x, y), "it should go to"),
-    ("check_optimistic", lambda x, y, u, v, eta: ..., "^Not attempted yet"),
+    ("check_best_discriminator", lambda r, f, s, t: 0.9 * s * r / (s * r + (1 - s) * f), "share 0.3 and label 0.7 it should be"),
+    ("check_best_discriminator", lambda r, f, s, t: (best(r, f, s, t),), "tuple of one"),
+    ("check_best_discriminator", lambda r, f, s, t: t, "it should be"),
+    ("check_best_discriminator", lambda r, f, s, t: ..., "^Not attempted yet"),
+    ("check_wasserstein", by_sorting, "^Right. And its slope is 1/n"),
+    ("check_wasserstein", by_areas, "^Right."),
+    ("check_wasserstein", lambda a, b: (torch.sort(b)[0] - torch.sort(a)[0]).abs().sum() / len(a), "^Right."),
+    ("check_wasserstein", lambda a, b: (a - b).abs().mean(), "sort first"),
+    ("check_wasserstein", lambda a, b: (a.sort().values - b).abs().mean(), "Only one of the two bags"),
+    ("check_wasserstein", lambda a, b: (a - b.sort().values).abs().mean(), "Only one of the two bags"),
+    ("check_wasserstein", lambda a, b: (a[:, None] - b).abs().mean(), "mean over all pairs"),
+    ("check_wasserstein", lambda a, b: (a.mean() - b.mean()).abs(), "distance of the two means"),
+    ("check_wasserstein", lambda a, b: (b.sort().values - a.sort().values).mean(), "a way has no sign"),
+    ("check_wasserstein", lambda a, b: (a - b).mean(), "A way has no sign"),
+    ("check_wasserstein", lambda a, b: len(a) * by_sorting(a, b), "You added up the ways"),
+    ("check_wasserstein", lambda a, b: (a.sort().values - b.sort().values).square().mean(), "You squared the ways"),
+    ("check_wasserstein", lambda a, b: (a.sort().values - b.sort().values).square().mean().sqrt(), "root of the mean square"),
+    ("check_wasserstein", lambda a, b: (a[:, None] - b).abs().min(dim=0).values.mean(), "nearest real"),
+    ("check_wasserstein", lambda a, b: (a[:, None] - b).abs().min(dim=1).values.mean(), "nearest fake"),
+    ("check_wasserstein", lambda a, b: by_sorting(a, b).item(), "without a history"),
+    ("check_wasserstein", lambda a, b: by_sorting(a, b.detach()) + 0 * b.sum(), "nothing may be detached"),
+    ("check_wasserstein", lambda a, b: (a.sort().values - b.sort().values).abs(), "One number is expected"),
+    ("check_wasserstein", lambda a, b: by_sorting(a, b).clamp(max=20), "it should be 50, not 20"),
+    ("check_wasserstein", lambda a, b: torch.tensor(1.0), "it should be"),
+    ("check_wasserstein", lambda a, b: ..., "^Not attempted yet"),
+    ("check_measured_js", held_out, "^Right. It says 0.3"),
+    ("check_measured_js", lambda a, b: max(0.0, held_out(a, b).item()), "^Right."),
+    ("check_measured_js", held_out_by_parity, "^Right."),
+    ("check_measured_js", broken, "one mean over reals and fakes together is half of V"),
+    ("check_measured_js", held_out_but_mixed, "one mean over reals and fakes together is half of V"),
+    ("check_measured_js", safe_but_by_heart, "learned by heart"),
+    ("check_measured_js", lambda a, b: 2 * held_out(a, b) - math.log(4), "that is V"),
+    ("check_measured_js", lambda a, b: 2 * held_out(a, b), "that is 2·JS"),
+    ("check_measured_js", lambda a, b: 0.0, "log 2, it says 0.000"),
+    ("check_measured_js", lambda a, b: math.log(2) if (a.mean() - b.mean()).abs() > 1 else 0.0, "about 0.337"),
+    ("check_measured_js", lambda a, b: ..., "^Not attempted yet"),
+    ("check_weights", ratio, "^Right. At most"),
+    ("check_weights", lambda a, b: ratio(a, b)[:, 0].numpy(), "^Right."),
+    ("check_weights", from_d, "^Right."),
+    ("check_weights", lambda a, b: logits(a, b).sigmoid(), "D itself is a share"),
+    ("check_weights", lambda a, b: ratio(a, b) ** 2, "a ratio is taken once"),
+    ("check_weights", lambda a, b: 1 / ratio(a, b), "upside down"),
+    ("check_weights", lambda a, b: torch.ones(len(b)), "about as many as with equal weights"),
+    ("check_weights", lambda a, b: logits(a, b), "A logit is no weight"),
+    ("check_weights", lambda a, b: ratio(a, b)[:10], "A weight for each of the 4000 fakes"),
+    ("check_weights", lambda a, b: ..., "^Not attempted yet"),
 ]
 
 
@@ -222,13 +228,11 @@ def test_verdict(check, answer, says, verdict):
 
 def test_an_answer_that_overwrites_the_logits_spoils_no_later_one(verdict):
     lesson_02.check_discriminator_loss(lambda a, b: a.zero_().sum() + b.zero_().sum())
-    lesson_02.check_generator_loss(lambda a: a.zero_().sum())
     lesson_02.check_discriminator_loss(d_loss)
-    lesson_02.check_generator_loss(lambda a: softplus(-a).mean())
-    assert verdict().count("Right.") == 2
+    assert verdict().count("Right.") == 1
 
 
-CHECKS = ["check_discriminator_loss", "check_generator_loss", "check_js", "check_best_discriminator", "check_optimistic"]
+CHECKS = ["check_discriminator_loss", "check_best_discriminator", "check_wasserstein", "check_measured_js", "check_weights"]
 
 
 @pytest.mark.parametrize("check", CHECKS)

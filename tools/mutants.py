@@ -156,8 +156,9 @@ MUTANTS = [
     Mutant("truncation has no effect", "widgets/latent.py", "self.truncation.value * base", "1.0 * base", WIDGETS),
     Mutant("strength has no effect", "widgets/latent.py", "self.strength.value * value *", "value *", WIDGETS),
     Mutant("a caption lags behind", "widgets/__init__.py", "html.escape(captions[label])", "html.escape(captions[first])", WIDGETS),
-    Mutant("a loss upside down is right", "exercises/lesson_02.py", "right = softplus(-fake).mean()",
-           "right = softplus(fake).mean()", "tests/test_exercises_02.py"),
+    Mutant("a loss upside down is right", "exercises/lesson_02.py",
+           "right = softplus(-real).mean() + softplus(fake).mean()", "right = softplus(real).mean() + softplus(-fake).mean()",
+           "tests/test_exercises_02.py"),
 ]
 # fmt: on
 

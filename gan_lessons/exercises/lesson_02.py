@@ -6,11 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from gan_lessons.exercises import Hint, NotFinite, described, exercise, number, refuse
+from gan_lessons.exercises import Hint, NotFinite, described, exercise, number, refuse, tensor
 
 REAL_LOGITS = torch.tensor([2.0, 0.5, -1.0])
 FAKE_LOGITS = torch.tensor([-3.0, 0.25, 1.0])
-ONE_NUMBER = "A loss is one number: take the mean over the batch."
 
 
 def _refuse_far_off(loss, logits: list[float], right: float) -> None:
@@ -78,99 +77,31 @@ def check_discriminator_loss(discriminator_loss) -> str:
 
 
 @exercise(
-    "Which label does G want D to give its fakes, and what does a logit cost with that label?",
-    "the fakes get label 1 for once: what is the cross-entropy of a logit a with label 1?",
-)
-def check_generator_loss(generator_loss) -> str:
-    """generator_loss(fake_logits): the non-saturating loss, one number."""
-    fake = FAKE_LOGITS
-    found = number(generator_loss(fake), ONE_NUMBER)
-    right = softplus(-fake).mean()
-    refuse(found, {
-        "That is the minimax loss, mean log(1 - D), which saturates. The non-saturating one is -log D.": -softplus(fake).mean(),
-        "That is D's cost of the fakes, -log(1 - D). G, descending it, would help D.": softplus(fake).mean(),
-        "The sign is flipped: G descends its loss, and this one goes up as D(G(z)) goes up.": -right,
-        "You added up the batch. An expectation is a mean.": softplus(-fake).sum(),
-        "That is minus the raw score. It pushes all fakes alike; take -log D = softplus(-a).": -fake.mean(),
-    })  # fmt: skip
-    if not math.isclose(found, right, rel_tol=1e-4):
-        raise Hint(f"For logits {fake.tolist()} it should be {right:.4f}, not {found:.4f}.")
-    _refuse_far_off(generator_loss, [-200.0], 200.0)
-    _refuse_lost_gradient(generator_loss, {"fake": fake}, [(fake.sigmoid() - 1) / len(fake)])
-    return "The label is flipped and nothing else: where D is certain that it is fake, the slope is -1."
-
-
-@exercise(
-    "With what are p and q each compared, and which of the two weighs more?",
-    "begin with the mixture m = (p + q) / 2; how far is p from it, and how far is q?",
-)
-def check_js(js) -> str:
-    """js(p, q): the Jensen-Shannon divergence of two lists of probabilities, in nats."""
-    p, q = (torch.tensor(each, dtype=torch.float64) for each in ([0.5, 0.25, 0.125, 0.125], [0.125, 0.5, 0.25, 0.125]))
-    m = (p + q) / 2
-    found, right = number(js(p, q), "A divergence is one number: take the sum over the list."), _js(p, q)
-    unhalved = ((p * (p / (p + q)).log()).sum() + (q * (q / (p + q)).log()).sum()) / 2
-    refuse(found, {
-        "That is KL(p‖q). JS compares each of the two with their mixture.": _kl(p, q),
-        "That is KL(q‖p). JS compares each of the two with their mixture.": _kl(q, p),
-        "That is the mean of the two KLs of p and q, which is unbounded. Compare each with the mixture.": (_kl(p, q) + _kl(q, p)) / 2,
-        "That is twice JS: take the mean of the two KLs, not their sum.": 2 * right,
-        "That is a mean over the list, a quarter of JS here. KL is a sum over the list.": right / 4,
-        "That is only KL(p‖m): q has its half too.": _kl(p, m),
-        "That is only KL(q‖m): p has its half too.": _kl(q, m),
-        "These are KL(m‖p) and KL(m‖q). The mixture stands below the line.": (_kl(m, p) + _kl(m, q)) / 2,
-        "You compared with p + q, which sums to 2. The mixture is half of that.": unhalved,
-        "That is JS in bits. Here we count in nats: the natural logarithm.": right / math.log(2),
-        "The sign is flipped: no divergence is negative.": -right,
-    }, rtol=1e-5)  # fmt: skip
-    if not math.isclose(found, right, rel_tol=1e-5):
-        raise Hint(f"For {p.tolist()} and {q.tolist()} it should be {right:.6f}, not {found:.6f}.")
-    _judge_zeros(js, [1.0, 0.0], [0.0, 1.0], "log 2, for they have nothing in common", math.log(2))
-    _judge_zeros(js, [1.0, 0.0], [1.0, 0.0], "0, for they are equal", 0.0)
-    return "Zero for equal ones, log 2 for two that have nothing in common."
-
-
-def _judge_zeros(js, p: list[float], q: list[float], wanted: str, right: float) -> None:
-    where = f"For p = ({p[0]:g}, {p[1]:g}) and q = ({q[0]:g}, {q[1]:g}) "
-    try:
-        found = number(js(torch.tensor(p), torch.tensor(q)))
-    except NotFinite:
-        raise Hint(
-            f"{where}it is not finite: 0·log 0 is to count as 0, and 0/0 is nan before any logarithm. torch.special.xlogy(a, b) is "
-            "a·log b, and 0 where a is 0; and the logarithm of a quotient is a difference."
-        ) from None
-    if not math.isclose(found, right, abs_tol=1e-5):
-        raise Hint(f"{where}it should be {wanted}, not {found:.4f}.")
-
-
-def _kl(p: Tensor, q: Tensor) -> float:
-    return (p * (p / q).log()).sum().item()
-
-
-def _js(p: Tensor, q: Tensor) -> float:
-    return (_kl(p, (p + q) / 2) + _kl(q, (p + q) / 2)) / 2
-
-
-@exercise(
-    "The sum at one place is an old acquaintance: a·log y + b·log(1 - y). What are a and b now, and where is it largest?",
-    "near x lie share·r reals and (1 - share)·f fakes; what part of all that lies there is real?",
+    "Write down what one place adds to D's score. What stands before log D now, and what before log(1 - D)?",
+    "near x lie share·r reals and (1 - share)·f fakes; what share of all that lies there carries label 1, if a real carries `label` of it?",
 )
 def check_best_discriminator(best_discriminator) -> str:
-    """best_discriminator(r, f, share): the best D where densities are r and f and a share of all samples is real."""
+    """best_discriminator(r, f, share, label): the best D at densities r and f, a share of real samples, and the reals' smoothed label."""
     r, f = torch.tensor([0.3, 0.2, 0.05]), torch.tensor([0.1, 0.2, 0.25])
-    for share in (0.8, 0.3):
-        found = torch.tensor([number(best_discriminator(*place, share)) for place in zip(r, f)])
-        right = share * r / (share * r + (1 - share) * f)
+    for share, label in ((0.8, 0.9), (0.3, 0.7)):
+        found = torch.tensor([number(best_discriminator(*place, share, label)) for place in zip(r, f)])
+        real, fake = share * r, (1 - share) * f
         refuse(found, {
-            "The share makes no difference in your answer. Put it into the sum that is to be maximised.": r / (r + f),
-            "The shares are swapped: `share` belongs to the reals.": (1 - share) * r / ((1 - share) * r + share * f),
-            "That is the probability of a fake: reals belong above the line.": 1 - right,
-            "The fakes have lost their weight: theirs is 1 - share.": share * r / (share * r + f),
-            "The share must stand below the line too, or D stays below `share` even where all are real.": share * r / (r + f),
+            "Neither change makes a difference in your answer. Put both into the sum that is to be maximised.": r / (r + f),
+            "The share makes no difference in your answer. Put it into the sum that is to be maximised.": label * r / (r + f),
+            "The label makes no difference in your answer: a real costs D something on both sides now.": real / (real + fake),
+            "The shares are swapped: `share` belongs to the reals.": label * (1 - share) * r / ((1 - share) * r + share * f),
+            "That is the probability of a fake: reals belong above the line.": 1 - label * real / (real + fake),
+            "The fakes have lost their weight: theirs is 1 - share.": label * real / (real + f),
+            "The share must stand below the line too.": label * real / (r + f),
+            "The rest of a real's label, 1 - label, speaks for log(1 - D): it may not get lost below the line.": label * real / (label * real + fake),
+            "There the fakes are smoothed too. They keep label 0.": (label * real + (1 - label) * fake) / (real + fake),
         })  # fmt: skip
+        right = label * real / (real + fake)
         if not torch.allclose(found, right, rtol=1e-4):
-            raise Hint(f"With r = {_list(r)}, f = {_list(f)} and share {share} it should be {_list(right)}, not {_list(found)}.")
-    return "And where p_g = p_data, this D says `share` everywhere: 1/2 belongs to equal batches, not to the game as such."
+            raise Hint(f"With r = {_list(r)}, f = {_list(f)}, share {share} and label {label} it should be {_list(right)}, "
+                       f"not {_list(found)}.")  # fmt: skip
+    return "Where no fake falls it says `label`, not 1, so it is never certain; and where p_g = p_data it says share times label."
 
 
 def _list(values: Tensor) -> str:
@@ -178,48 +109,124 @@ def _list(values: Tensor) -> str:
 
 
 @exercise(
-    "Which number stands for the other player's position in a simultaneous step, and what does an optimist put in its place?",
-    "simultaneous play uses the gradient where the players are now; which gradient is it where they are expected next?",
+    "Which real does the smallest fake go to, and the second smallest, if no two ways may cross?",
+    "torch.sort gives the values of a tensor in order, and gradients flow through them.",
 )
-def check_optimistic(optimistic) -> str:
-    """optimistic(x, y, x_before, y_before, eta): one step of optimistic play on V = xy; gives the new x and y."""
-    x, y, x_before, y_before = 1.0, 0.5, 0.7, 0.9
-    guess_x, guess_y = 2 * x - x_before, 2 * y - y_before
-    for eta in (0.1, 0.25):
-        found = _pair(optimistic(x, y, x_before, y_before, eta))
-        new_x, new_y = x - eta * guess_y, y + eta * guess_x
-        mistakes = {
-            "That is the simultaneous step, which spirals outward. The positions before have no say in it.": (x - eta * y, y + eta * x),
-            "That remembers where optimism looks ahead: 2·now - before, not the mean of the two.": (
-                x - eta * (y + y_before) / 2, y + eta * (x + x_before) / 2),
-            "Both players descend. x wants V small, y wants it large: y goes up its gradient.": (new_x, y - eta * guess_x),
-            "Both players ascend. x wants V small: it goes down its gradient.": (x + eta * guess_y, new_y),
-            "The players have swapped roles: x descends and y ascends.": (x + eta * guess_y, y - eta * guess_x),
-            "The slope of xy along x is y, not x: each player's gradient is the other's position.": (x - eta * guess_x, y + eta * guess_y),
-            "The step must start from where the players are, not from the guess ahead.": (guess_x - eta * guess_y, guess_y + eta * guess_x),
-            "y answers the x that has just moved. Both move at once: y must use the old x.": (new_x, y + eta * (2 * new_x - x)),
-            "There the players take turns: y answers the x that has just moved. And neither looks ahead: 2·now - before.": (
-                x - eta * y, y + eta * (x - eta * y)),
-            "That is extragradient, with two gradients a turn. Optimism guesses from now and before alone: 2·now - before.": (
-                x - eta * (y + eta * x), y + eta * (x - eta * y)),
-            "The new y comes first. Return the new x and then the new y.": (new_y, new_x),
-        }  # fmt: skip
-        refuse(torch.tensor(found), {hint: torch.tensor(wrong) for hint, wrong in mistakes.items()}, rtol=0, atol=1e-6)
-        if not all(math.isclose(*pair, abs_tol=1e-6) for pair in zip(found, (new_x, new_y))):
-            raise Hint(f"With eta = {eta}, from (1, 0.5) and before that (0.7, 0.9), it should go to ({new_x:.3f}, {new_y:.3f}), "
-                       f"not to ({found[0]:.3f}, {found[1]:.3f}).")  # fmt: skip
-    return f"From (1, 0), 1000 steps of 0.1 end at distance {_distance(optimistic):.3f} from the equilibrium."
+def check_wasserstein(wasserstein) -> str:
+    """wasserstein(real, fake): the mean way of a grain of sand between two bags of n numbers each, with gradients."""
+    real, fake = torch.tensor([1.5, 0.0, -3.0, 2.0, -1.0]), torch.tensor([-4.0, 7.0, 5.5, -2.0, 4.5])
+    found = number(wasserstein(real, fake), "A distance is one number: the mean over the grains.")
+    ways = real.sort().values - fake.sort().values
+    refuse(found, {
+        "Each fake goes to the real that happens to stand at the same place in the bag. Shorter ways exist: sort first.": (real - fake).abs().mean(),
+        "Only one of the two bags is in order.": (real.sort().values - fake).abs().mean(),
+        "Only one of the two bags is in order!": (real - fake.sort().values).abs().mean(),
+        "That is the mean over all pairs; each grain is carried to one place only.": (real[:, None] - fake).abs().mean(),
+        "That is the distance of the two means. Ways to the right and to the left must not cancel: a way has no sign.": ways.mean().abs(),
+        "That is a difference of the two means, with its sign. A way has no sign, and ways must not cancel.": -ways.mean().abs(),
+        "You added up the ways. W is their mean, so that it does not grow with the bag.": ways.abs().sum(),
+        "You squared the ways. Sand is paid for by the way itself.": ways.square().mean(),
+        "That is the root of the mean square, another Wasserstein distance. Here each grain counts by its way.": ways.square().mean().sqrt(),
+        "Each fake goes to its nearest real, so that some reals get nothing and some too much.": (real[:, None] - fake).abs().min(dim=0).values.mean(),
+        "Each real takes its nearest fake, and some fakes stay where they are.": (real[:, None] - fake).abs().min(dim=1).values.mean(),
+    })  # fmt: skip
+    if not math.isclose(found, ways.abs().mean(), rel_tol=1e-4):
+        raise Hint(f"For {real.tolist()} and {fake.tolist()} it should be {ways.abs().mean():.4f}, not {found:.4f}.")
+    far = torch.linspace(50, 51, 4)
+    if not math.isclose(away := number(wasserstein(far - 50, far)), 50, rel_tol=1e-4):
+        raise Hint(f"For four numbers and the same four moved by 50 it should be 50, not {away:.4f}.")
+    given = fake.clone().requires_grad_()
+    result = wasserstein(real, given)
+    if not isinstance(result, Tensor) or not result.requires_grad:
+        raise Hint(f"The number is right, but it is {described(result)} without a history, so that no fake would learn where to go. "
+                   "Keep to torch's functions, without .item(), .detach() and numpy.")  # fmt: skip
+    (slopes,) = torch.autograd.grad(result.sum(), given)
+    if not torch.allclose(slopes.abs(), torch.full((5,), 0.2)):
+        raise Hint("The number is right, but the gradient that reaches the fakes is not the distance's: nothing may be detached.")
+    return "And its slope is 1/n in size at each fake, near or far: it does not vanish where JS is flat."
 
 
-def _pair(result) -> tuple[float, float]:
-    if not hasattr(result, "__len__") or isinstance(result, str | dict) or len(result) != 2:
-        raise Hint(f"Return two numbers, the new x and the new y, not {described(result)}.")
-    return number(result[0]), number(result[1])
+BATCH = 4000
 
 
-def _distance(optimistic) -> float:
-    """How far from (0, 0) a thousand optimistic steps end."""
-    before = now = (1.0, 0.0)
-    for _ in range(1000):
-        before, now = now, _pair(optimistic(*now, *before, 0.1))
-    return math.hypot(*now)
+@exercise(
+    "On which samples may a critic be judged? And V is the sum of which two means?",
+    "hold back half of each bag before training, and add up the mean over the reals and the mean over the fakes.",
+)
+def check_measured_js(measured_js) -> str:
+    """measured_js(real, fake): JS of two bags, columns of n numbers, by a critic that is judged on samples it did not learn from."""
+    torch.manual_seed(0)
+    _refuse_js(number(measured_js(_two_bumps(BATCH), _two_bumps(BATCH))), 0.0, 0.02, "4000 numbers each from one distribution")
+    found = sum(number(measured_js(_two_bumps(24), _two_bumps(24))) for _ in range(5)) / 5
+    if found > 0.03:
+        raise Hint(f"For bags of 24 numbers from one distribution it says {found:.3f} on average, and should not be above 0: the critic "
+                   "is judged on numbers that it has learned by heart.")  # fmt: skip
+    found = number(measured_js(torch.randn(1000, 1), 40 + torch.randn(1000, 1)))
+    _refuse_js(found, math.log(2), 0.01, "two bags 40 apart, where it is log 2")
+    found = number(measured_js(torch.randn(BATCH, 1), 2 + torch.randn(BATCH, 1)))
+    _refuse_js(found, 0.3368, 0.04, "4000 numbers of each of two bells, 2 apart")
+    return f"It says {found:.3f} for two bells 2 apart; the integral says 0.337. Held-out numbers err on the low side."
+
+
+def _refuse_js(found: float, right: float, tolerance: float, where: str) -> None:
+    if abs(found - right) <= tolerance:
+        return
+    v = 2 * right - math.log(4)
+    mistakes = {
+        "that is V. JS is (V + log 4) / 2": v,
+        "that is minus V. JS is (V + log 4) / 2": -v,
+        "one mean over reals and fakes together is half of V, which is the sum of two means": v / 4 + math.log(2),
+        "that is 2·JS: V has two means": 2 * right,
+        "log 4 is missing before the half is taken": v / 2,
+    }
+    told = next((f": {name}" for name, wrong in mistakes.items() if abs(found - wrong) <= tolerance), "")
+    raise Hint(f"For {where}, it says {found:.3f}, and should say about {right:.3f}{told}.")
+
+
+@exercise(
+    "At a place D* = r / (r + f). What is r / f, in terms of D*?",
+    "r / f is D / (1 - D), and from a logit a that is exp(a).",
+)
+def check_weights(weights_of) -> str:
+    """weights_of(real, fake): a weight for each fake of a fixed G, so that the weighted fakes are spread like the reals."""
+    misplaced = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        real, fake = _two_bumps(BATCH), 0.3 + 1.6 * torch.randn(BATCH, 1)
+        weights = tensor(weights_of(real, fake))
+        if weights.numel() != BATCH:
+            raise Hint(f"A weight for each of the {BATCH} fakes is expected, not {described(weights)}.")
+        weights = weights.flatten()
+        if weights.min() < 0 or not weights.sum() > 0:
+            raise Hint(
+                f"Weights are shares: none is negative. Yours go from {weights.min():.2f} to {weights.max():.2f}. A logit is no weight."
+            )
+        misplaced.append(_misplaced(fake.flatten(), weights))
+    worst = max(misplaced)
+    if worst > 0.6:
+        raise Hint(f"{100 * worst:.0f} % of the weight lie in a wrong place, more than without weights. Is the ratio upside down? "
+                   "A fake where reals are frequent must weigh more.")  # fmt: skip
+    if worst > 0.25:
+        raise Hint(f"{100 * worst:.0f} % of the weight lie in a wrong place, about as many as with equal weights, 33 %. "
+                   "Has the critic been trained, and do the weights follow it?")  # fmt: skip
+    if worst > 0.07:
+        raise Hint(f"{100 * worst:.0f} % of the weight lie in a wrong place; 7 % are allowed. D itself is a share, r / (r + f), and no "
+                   "ratio; and a ratio is taken once. If yours is r / f, train the critic longer, or let its learning rate fall.")  # fmt: skip
+    return f"At most {100 * worst:.1f} % of the weight lie in a wrong place, on three seeds; with equal weights it is 33 %."
+
+
+def _two_bumps(n: int) -> Tensor:
+    """The lesson's data, as a column of n numbers."""
+    left = torch.rand(n, 1) < 0.4
+    return torch.where(left, -1.5 + 0.5 * torch.randn(n, 1), 1.5 + 0.7 * torch.randn(n, 1))
+
+
+def _misplaced(fake: Tensor, weights: Tensor) -> float:
+    """The share of the weight that would have to move to match the two bumps, in fourteen bins."""
+    edges = torch.linspace(-3.5, 4, 13, dtype=torch.float64)
+    bumps = ((0.4, -1.5, 0.5), (0.6, 1.5, 0.7))
+    shares = [share * (1 + torch.erf((edges - mean) / (std * math.sqrt(2)))) / 2 for share, mean, std in bumps]
+    below = torch.stack(shares).sum(dim=0)
+    expected = torch.cat([torch.zeros(1), below, torch.ones(1)]).diff()
+    found = torch.zeros(14, dtype=torch.float64).index_add(0, torch.bucketize(fake.double(), edges), weights / weights.sum())
+    return (found - expected).abs().sum().item() / 2
