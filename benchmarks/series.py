@@ -107,7 +107,7 @@ def missed_bars(series: dict) -> list[str]:
 
 
 def student(notebook: nbformat.NotebookNode) -> int:
-    """Minutes that a student needs for a lesson, rounded up to fives: reading, exercises, and the open project after them.
+    """Minutes that a student needs for a lesson, rounded up to fives: reading, exercises, and the open project.
 
     Read are the text up to the references and the code that is not folded, 300 words a minute; what looks like a word counts.
     """
@@ -116,8 +116,9 @@ def student(notebook: nbformat.NotebookNode) -> int:
     read = [cell.source for cell in shown if "hide-input" not in cell.metadata.get("tags", [])]
     words = len(re.findall(r"\S*\w\S*", "\n".join(read)))
     exercises = [place for place, cell in enumerate(cells) if "exercise" in cell.metadata.get("tags", [])]
-    # What stands between the last exercise and the next heading is the project.
-    project = bool(exercises) and not cells[exercises[-1] + 1].source.startswith("#")
+    # A project has a heading of its own, or stands between the last exercise and the next heading.
+    project = any(cell.source.startswith("## An open project") for cell in cells)
+    project = project or bool(exercises) and not cells[exercises[-1] + 1].source.startswith("#")
     return 5 * math.ceil((words / WORDS + EXERCISE * len(exercises) + PROJECT * project) / 5)
 
 

@@ -80,6 +80,7 @@ FOLDED = new_code_cell("code " * 6000, metadata={"tags": ["hide-input"]})
         (lesson(words(3000, "a word | = ")), 20),  # signs alone are no words
         (lesson(words(3000), new_markdown_cell("## References\n\n" + "a book " * 3000), words(3000)), 10),
         (lesson(words(2900), exercise(), exercise(), words(1, "## Summary")), 30),
+        (lesson(words(2900), exercise(), exercise(), words(1, "## Summary"), words(1, "## An open project\n\nDo it.")), 50),
         (lesson(words(2900), exercise(), exercise(), words(1, "With time to spare, try it on faces.\n\n## Summary")), 50),
     ],
 )
