@@ -224,7 +224,7 @@ def check_spiral(paint) -> str:
     """paint(n): n fakes of the spiral, n×2, by a forger that has been trained: 94 % of them on it, 94 % of it covered."""
     if isinstance(paint, Tensor):
         raise Hint("Give the function that paints, not its points.")
-    if paint is spiral:
+    if paint.function is spiral:
         raise Hint("That is the museum itself. The points are to come from a forger, which never sees the spiral.")
     points, again = (_points(paint, 1000) for _ in range(2))
     if torch.equal(points, again):
