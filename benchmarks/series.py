@@ -118,7 +118,7 @@ def student(notebook: nbformat.NotebookNode) -> int:
     exercises = [place for place, cell in enumerate(cells) if "exercise" in cell.metadata.get("tags", [])]
     # A project has a heading of its own, or stands between the last exercise and the next heading.
     project = any(cell.source.startswith("## An open project") for cell in cells)
-    project = project or bool(exercises) and not cells[exercises[-1] + 1].source.startswith("#")
+    project = project or (bool(exercises) and not cells[exercises[-1] + 1].source.startswith("#"))
     return 5 * math.ceil((words / WORDS + EXERCISE * len(exercises) + PROJECT * project) / 5)
 
 
