@@ -434,5 +434,6 @@ def test_an_interrupted_script_plays_on_to_the_same_end():
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=60)
     assert child.returncode == 0, err
-    assert out.startswith("Stopped after turn ") and out.endswith("same: True True\n")
+    lines = out.splitlines()  # the board's words about this tiny game may stand before and after
+    assert any(line.startswith("Stopped after turn ") for line in lines) and lines[-1] == "same: True True"
     assert "turns/s" in err
