@@ -118,7 +118,7 @@ def check_heard(trained) -> str:
         raise Hint(f"Too many are neither: {found}. Has this generator played 1000 turns, and is it the averaged one?")
     if min(left, right) < 0.3:
         raise Hint(
-            f"z is not heard: {found}. If you have made the past softer: z has to be loud in itself. What else is there to make more of?"
+            f"z is not heard: {found}. To make the past softer leaves the weights that meet z as small as before. What else is there to make more of?"
         )
     if (stayed := _counted(network, TURNED, GONE_ON[None])[0]) < 0.9:
         raise Hint(f"Now the past is not heard: after a turn to the left only {stayed:.0%} go on to the left.")
