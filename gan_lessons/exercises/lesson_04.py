@@ -9,7 +9,7 @@ from gan_lessons import classifiers, data, metrics, models, runtime, training
 from gan_lessons.exercises import Hint, described, exercise, refuse, tensor
 
 
-@exercise("In which mode does G have to draw, in which mode is it to be left, and what must not hang on the images?",
+@exercise("In which mode does G have to draw, in which mode is it to be left, and what must its images not carry with them?",
           "remember generator.training, switch with generator.eval(), draw under torch.no_grad(), and switch back with generator.train(before).")  # fmt: skip
 def check_generate(generate) -> str:
     """generate(generator, z): G's images in evaluation mode, without gradients; the mode is given back."""
@@ -148,6 +148,58 @@ def check_shuffled(shuffled) -> str:
     if not torch.equal(pixels, before[:, order]):
         raise Hint("The images were shuffled, but not by the order given: the same one for every image and every batch.")
     return "The same order for every image. To you it is noise now; to an MLP nothing has changed."
+
+
+BUILDS = ("default", "He's weights", "normalised")
+PAIR, EQUAL = ("normalised", 0.0), 1e-3  # the build and β₁ that the lesson praises; the rate of both players
+
+
+@exercise("The sentence names two changes. Which game has both, which ones lack exactly one, and how many seeds does each need?",
+          "three kinds of games at D's rate 0.001: normalised with β₁ = 0, normalised with β₁ = 0.5, default with β₁ = 0; each from the same three seeds.")  # fmt: skip
+def check_games(games) -> str:
+    """games(): tuples of a build's name, seed, β₁ and D's rate that show whether the pair is needed at equal rates."""
+    listed = games()
+    if not isinstance(listed, list | tuple) or not listed:
+        raise Hint(f"A list of games is expected, not {described(listed)}.")
+    seeds: dict[tuple[str, float], list[int]] = {}
+    for each in listed:
+        name, seed, beta1, rate = _judge_listed(each)
+        if rate != EQUAL:
+            raise Hint(f"In one game D's rate is {rate:g}. The question is about equal rates, and G's is 0.001.")
+        seeds.setdefault((name, float(beta1)), []).append(seed)
+    _judge_controls(seeds)
+    return f"{len(listed)} games. If one change alone does as well as both at equal rates, the sentence was about rates, too."
+
+
+def _judge_listed(each) -> tuple[str, int, float, float]:
+    if not isinstance(each, list | tuple) or len(each) != 4:
+        raise Hint(f"Each game is a tuple of four, a name, a seed, β₁ and D's rate; one is {described(each)}.")
+    name, seed, beta1, rate = each
+    if name not in BUILDS:
+        raise Hint(f"A game begins with a name out of makers, {', '.join(BUILDS)}; one begins with {described(name)}.")
+    if type(seed) is not int or not all(type(number) in (int, float) for number in (beta1, rate)):
+        raise Hint(f"Behind the name come a whole number, β₁ and D's rate; one game is {tuple(each)}.")
+    if beta1 not in (0, 0.5):
+        raise Hint(f"In one game β₁ is {beta1:g}. The lesson compares 0.5 with 0; a third value would be another question.")
+    return name, seed, beta1, rate
+
+
+def _judge_controls(seeds: dict[tuple[str, float], list[int]]) -> None:
+    if PAIR not in seeds:
+        raise Hint("The pair itself, normalised with β₁ = 0, is missing: what are the others to be compared with?")
+    if ("normalised", 0.5) not in seeds:
+        raise Hint("Batch normalisation alone is missing: what if β₁ had stayed at 0.5?")
+    if ("default", 0.0) not in seeds:
+        raise Hint("β₁ = 0 alone is missing: what if G had been left as torch's default makes it?")
+    for (name, beta1), chosen in seeds.items():
+        if len(set(chosen)) < len(chosen):
+            raise Hint(f"{name} with β₁ = {beta1:g} is played twice from one seed. It would be the same game again.")
+        if len(chosen) < 3:
+            raise Hint(
+                f"{name} with β₁ = {beta1:g} is played from {len(chosen)} seed(s). A difference can be luck: take three or more."
+            )
+        if set(chosen) != set(seeds[PAIR]):
+            raise Hint("The seeds differ from one kind of game to another. Take the same ones, so that nothing else differs.")
 
 
 FAR, CLASSES, TURNS = 320, 5.5, 300  # the digit Fréchet distance, the effective classes, and the turns to get there
