@@ -156,18 +156,6 @@ def generate_warms_up(generator, z):
     return generate_right(generator, z)
 
 
-def unbiased_right(average, first, decay, turns):
-    left = decay**turns
-    return (average - left * first) / (1 - left)
-
-
-def unbiased_in_a_loop(average, first, decay, turns):
-    left = 1.0
-    for _ in range(turns):
-        left *= decay
-    return [(mine.item() - left * its.item()) / (1 - left) for mine, its in zip(average, first)]
-
-
 def game(*networks, **settings):
     return training.Game(*(networks or (models.mlp_generator(), models.mlp_discriminator())), **settings)
 
@@ -216,18 +204,6 @@ CASES = [
     ("check_generate", generate_freezes, "left frozen"),
     ("check_generate", generate_warms_up, "a look has changed G"),
     ("check_generate", lambda generator, z: generate_right(generator, z)[:1], "4 images"),
-    ("check_unbiased", unbiased_right, "Right. After 300 turns"),
-    ("check_unbiased", lambda a, f, d, t: f + (a - f) / (1 - d**t), "Right. After 300 turns"),
-    ("check_unbiased", lambda a, f, d, t: torch.tensor(unbiased_in_a_loop(a, f, d, t)), "Right. After 300 turns"),
-    ("check_unbiased", lambda a, f, d, t: unbiased_right(a.double().numpy(), f.double().numpy(), d, t), "Right. After 300 turns"),
-    ("check_unbiased", unbiased_in_a_loop, "not a list of 3"),
-    ("check_unbiased", lambda a, f, d, t: a / (1 - d**t), "Adam corrects in that way"),
-    ("check_unbiased", lambda a, f, d, t: a - d**t * f, "do not add up to 1"),
-    ("check_unbiased", lambda a, f, d, t: a, "the average as it was"),
-    ("check_unbiased", lambda a, f, d, t: unbiased_right(a, f, d, t + 1), r"not decay\*\*\(t \+ 1\)"),
-    ("check_unbiased", lambda a, f, d, t: unbiased_right(a, f, d, t - 1), r"not decay\*\*\(turns - 1\)"),
-    ("check_unbiased", lambda a, f, d, t: (a - (1 - d**t) * f) / d**t, r"not 1 - decay\*\*t"),
-    ("check_unbiased", lambda a, f, d, t: (a - d * t * f) / (1 - d), "should become"),
     ("check_quicker_game", lambda: models.mlp_generator(), "A training.Game is expected"),
     ("check_quicker_game", played, "played 1 turns already"),
     ("check_quicker_game", lambda: game(batch_size=256), "Batches of 256"),
@@ -290,9 +266,7 @@ def test_the_bar_lies_between_the_lessons_recipe_and_a_quicker_one(settings, say
     assert re.search(says, verdict())
 
 
-@pytest.mark.parametrize(
-    "check", ["check_generate", "check_average", "check_unbiased", "check_shuffled", "check_games", "check_quicker_game"]
-)
+@pytest.mark.parametrize("check", ["check_generate", "check_average", "check_shuffled", "check_games", "check_quicker_game"])
 def test_the_untouched_exercise_asks(check, verdict):
     getattr(lesson_04, check)(...)
     assert re.fullmatch(r"Not attempted yet\. [A-Z].*\?", verdict())

@@ -95,61 +95,6 @@ def _judge_average(found: tuple[float, float], wanted: tuple[float, float], deca
                    f"you have {found[0]:g} and {found[1]:g}.")  # fmt: skip
 
 
-@exercise("What is left of the first weights after one turn, after two turns, after t turns? And how large is the share of all the others together?",
-          "after t turns the first weights still have the share decay**t; take that part away, and then make the other shares add up to 1.")  # fmt: skip
-def check_unbiased(unbiased) -> str:
-    """unbiased(average, first, decay, turns): the average without what is left in it of the first weights."""
-    first = torch.tensor([5.0, -1.0, 0.5])
-    for decay, turns in ((0.9, 7), (0.5, 2), (0.995, 300)):
-        weights = torch.arange(1, turns + 1).unsqueeze(1) * torch.tensor([0.01, 0.02, -0.01]) + 2
-        shares = (1 - decay) * decay ** torch.arange(turns - 1, -1, -1, dtype=torch.float64)
-        late = (shares.unsqueeze(1) * weights).sum(dim=0)
-        left = decay**turns
-        average = late + left * first
-        found = tensor(unbiased(average.float(), first, decay, turns), first.shape)
-        refuse(found, {
-            "The first weights are taken out, but the shares of the others do not add up to 1 any more: divide by what they add up to.": late,
-            "Adam corrects in that way, because its mean begins at 0. Ours began at the first weights: take away their part first.": (
-                average / (1 - left)),
-            "That is the average as it was.": average,
-            "After t turns the first weights have the share decay**t, not 1 - decay**t.": (average - (1 - left) * first) / left,
-            "After t turns the share is decay**t, not decay**(t + 1): it has shrunk as often as there were turns.": (
-                (average - left * decay * first) / (1 - left * decay)),
-            "The first weights lose their share at every turn, at the last one too: it is decay**turns, not decay**(turns - 1).": (
-                (average - left / decay * first) / (1 - left / decay)),
-        }, rtol=1e-3)  # fmt: skip
-        exact = late / (1 - left)
-        if not torch.allclose(found, exact, rtol=1e-3, atol=1e-3):
-            raise Hint(
-                f"With decay {decay} and {turns} turns {average[0]:.3f} should become {exact[0]:.3f}; it became {found[0]:.3f}."
-            )
-    return "After 300 turns with decay 0.995 a share of 22 % was still the first weights; now it is gone."
-
-
-@exercise("The order names 784 places. In which form is an image a list of 784 places, and what does the network expect back?",
-          "images.flatten(1) has a row of 784 pixels for each image; which of its two dimensions is the order about?")  # fmt: skip
-def check_shuffled(shuffled) -> str:
-    """shuffled(images, order): every image's pixels in the same new order, N×1×28×28."""
-    images = torch.arange(3 * 784, dtype=torch.float32).reshape(3, 1, 28, 28)
-    order = torch.randperm(784, generator=torch.Generator().manual_seed(5))
-    result = tensor(shuffled(images, order))
-    if result.numel() != images.numel():
-        raise Hint(f"There are {result.numel()} numbers in the result, and {images.numel()} in the images. The order is one of the "
-                   "784 places of an image, and every image keeps its own pixels: flatten each by itself.")  # fmt: skip
-    if result.shape != images.shape:
-        raise Hint(f"The result has shape {tuple(result.shape)}; D and G expect {tuple(images.shape)}: reshape it back.")
-    if torch.equal(result, images.double()):
-        raise Hint("Nothing has moved.")
-    pixels, before = result.flatten(1), images.flatten(1).double()
-    if not torch.equal(pixels.sort().values, before):
-        raise Hint("Pixels went from one image to another, or were lost. The order is one of places within an image.")
-    if torch.equal(pixels[:, order], before):
-        raise Hint("That is the way back: place i of the result should hold pixel order[i] of the image.")
-    if not torch.equal(pixels, before[:, order]):
-        raise Hint("The images were shuffled, but not by the order given: the same one for every image and every batch.")
-    return "The same order for every image. To you it is noise now; to an MLP nothing has changed."
-
-
 BUILDS = ("default", "He's weights", "normalised")
 PAIR, EQUAL = ("normalised", 0.0), 1e-3  # the build and β₁ that the lesson praises; the rate of both players
 
@@ -200,6 +145,30 @@ def _judge_controls(seeds: dict[tuple[str, float], list[int]]) -> None:
             )
         if set(chosen) != set(seeds[PAIR]):
             raise Hint("The seeds differ from one kind of game to another. Take the same ones, so that nothing else differs.")
+
+
+@exercise("The order names 784 places. In which form is an image a list of 784 places, and what does the network expect back?",
+          "images.flatten(1) has a row of 784 pixels for each image; which of its two dimensions is the order about?")  # fmt: skip
+def check_shuffled(shuffled) -> str:
+    """shuffled(images, order): every image's pixels in the same new order, N×1×28×28."""
+    images = torch.arange(3 * 784, dtype=torch.float32).reshape(3, 1, 28, 28)
+    order = torch.randperm(784, generator=torch.Generator().manual_seed(5))
+    result = tensor(shuffled(images, order))
+    if result.numel() != images.numel():
+        raise Hint(f"There are {result.numel()} numbers in the result, and {images.numel()} in the images. The order is one of the "
+                   "784 places of an image, and every image keeps its own pixels: flatten each by itself.")  # fmt: skip
+    if result.shape != images.shape:
+        raise Hint(f"The result has shape {tuple(result.shape)}; D and G expect {tuple(images.shape)}: reshape it back.")
+    if torch.equal(result, images.double()):
+        raise Hint("Nothing has moved.")
+    pixels, before = result.flatten(1), images.flatten(1).double()
+    if not torch.equal(pixels.sort().values, before):
+        raise Hint("Pixels went from one image to another, or were lost. The order is one of places within an image.")
+    if torch.equal(pixels[:, order], before):
+        raise Hint("That is the way back: place i of the result should hold pixel order[i] of the image.")
+    if not torch.equal(pixels, before[:, order]):
+        raise Hint("The images were shuffled, but not by the order given: the same one for every image and every batch.")
+    return "The same order for every image. To you it is noise now; to an MLP nothing has changed."
 
 
 FAR, CLASSES, TURNS = 320, 5.5, 300  # the digit Fréchet distance, the effective classes, and the turns to get there
