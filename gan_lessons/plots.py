@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Arc, Rectangle
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from gan_lessons import data
@@ -24,6 +24,8 @@ from gan_lessons.history import History
 
 REAL, FAKE, DISCRIMINATOR, OTHER = "#0072B2", "#D55E00", "#222222", "#009E73"
 GRADIENT = "#AA3377"  # what flows backward
+
+CAPTION = 22  # the height in pixels of the line above a film
 
 plt.rcParams.update(
     {
@@ -351,9 +353,17 @@ class Screen:
 def animation(
     snapshots: Mapping[int, Tensor], columns: int = 8, scale: int = 2, seconds: float = 0.25, colours: int = 32
 ) -> None:
-    """Show the snapshots, images N×C×H×W in [-1, 1] by turn, as an endless GIF; the last stands for two seconds."""
-    frames = [enlarged(images, columns, scale) for images in snapshots.values()]
+    """Show the snapshots, images N×C×H×W in [-1, 1] by turn, as an endless GIF with the turn above; the last stands for two seconds."""
+    frames = [_captioned(enlarged(images, columns, scale), f"turn {spaced(turn)}") for turn, images in snapshots.items()]
     show_gif(frames, [seconds] * (len(frames) - 1) + [2.0], colours)
+
+
+def _captioned(picture: Image.Image, words: str) -> Image.Image:
+    """The picture under a white line with the words."""
+    frame = Image.new("RGB", (picture.width, picture.height + CAPTION), "white")
+    ImageDraw.Draw(frame).text((4, 2), words, fill="black", font=ImageFont.load_default(CAPTION - 6))
+    frame.paste(picture, (0, CAPTION))
+    return frame
 
 
 def show_gif(frames: list[Image.Image], seconds: list[float], colours: int = 32) -> None:

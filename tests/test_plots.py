@@ -245,14 +245,19 @@ def test_enlarged_makes_each_pixel_a_square():
 def test_an_animation_is_an_endless_gif_whose_last_frame_stays_longer(displayed):
     few_colours = torch.tensor([-1.0, 0.2, 1.0])
     snapshots = {turn: few_colours[torch.randint(3, (6, 1, 5, 4))] for turn in (1, 10, 100)}
-    plots.animation(snapshots, columns=3, scale=2, seconds=0.1)
+    plots.animation(snapshots, columns=3, scale=8, seconds=0.1)
     ((picture,),) = displayed
     gif = Image.open(io.BytesIO(picture.data))
     assert picture.format == gif.format.lower() == "gif" and gif.n_frames == 3 and gif.info["loop"] == 0
+    captions = []
     for number, (images, milliseconds) in enumerate(zip(snapshots.values(), (100, 100, 2000))):
         gif.seek(number)
         assert gif.info["duration"] == milliseconds
-        assert numpy.array_equal(numpy.asarray(gif.convert("RGB")), pasted(images, 3).repeat(2, 0).repeat(2, 1))
+        frame = numpy.asarray(gif.convert("RGB"))
+        captions.append(frame[: plots.CAPTION])
+        assert numpy.array_equal(frame[plots.CAPTION :], pasted(images, 3).repeat(8, 0).repeat(8, 1))
+    assert all((caption < 100).any() for caption in captions), "no turn stands above the picture"
+    assert not numpy.array_equal(captions[0], captions[1])
 
 
 @pytest.mark.parametrize("colours", [4, 32])

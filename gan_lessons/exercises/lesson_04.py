@@ -9,7 +9,7 @@ from gan_lessons import classifiers, data, metrics, models, runtime, training
 from gan_lessons.exercises import Hint, described, exercise, refuse, tensor
 
 
-@exercise("In which mode does G have to draw, in which mode is it to be left, and what must not hang on the images?",
+@exercise("In which mode does G have to draw, in which mode is it to be left, and what must its images not carry with them?",
           "remember generator.training, switch with generator.eval(), draw under torch.no_grad(), and switch back with generator.train(before).")  # fmt: skip
 def check_generate(generate) -> str:
     """generate(generator, z): G's images in evaluation mode, without gradients; the mode is given back."""
@@ -95,35 +95,56 @@ def _judge_average(found: tuple[float, float], wanted: tuple[float, float], deca
                    f"you have {found[0]:g} and {found[1]:g}.")  # fmt: skip
 
 
-@exercise("What is left of the first weights after one turn, after two turns, after t turns? And how large is the share of all the others together?",
-          "after t turns the first weights still have the share decay**t; take that part away, and then make the other shares add up to 1.")  # fmt: skip
-def check_unbiased(unbiased) -> str:
-    """unbiased(average, first, decay, turns): the average without what is left in it of the first weights."""
-    first = torch.tensor([5.0, -1.0, 0.5])
-    for decay, turns in ((0.9, 7), (0.5, 2), (0.995, 300)):
-        weights = torch.arange(1, turns + 1).unsqueeze(1) * torch.tensor([0.01, 0.02, -0.01]) + 2
-        shares = (1 - decay) * decay ** torch.arange(turns - 1, -1, -1, dtype=torch.float64)
-        late = (shares.unsqueeze(1) * weights).sum(dim=0)
-        left = decay**turns
-        average = late + left * first
-        found = tensor(unbiased(average.float(), first, decay, turns), first.shape)
-        refuse(found, {
-            "The first weights are taken out, but the shares of the others do not add up to 1 any more: divide by what they add up to.": late,
-            "Adam corrects in that way, because its mean begins at 0. Ours began at the first weights: take away their part first.": (
-                average / (1 - left)),
-            "That is the average as it was.": average,
-            "After t turns the first weights have the share decay**t, not 1 - decay**t.": (average - (1 - left) * first) / left,
-            "After t turns the share is decay**t, not decay**(t + 1): it has shrunk as often as there were turns.": (
-                (average - left * decay * first) / (1 - left * decay)),
-            "The first weights lose their share at every turn, at the last one too: it is decay**turns, not decay**(turns - 1).": (
-                (average - left / decay * first) / (1 - left / decay)),
-        }, rtol=1e-3)  # fmt: skip
-        exact = late / (1 - left)
-        if not torch.allclose(found, exact, rtol=1e-3, atol=1e-3):
+BUILDS = ("default", "He's weights", "normalised")
+PAIR, EQUAL = ("normalised", 0.0), 1e-3  # the build and β₁ that the lesson praises; the rate of both players
+
+
+@exercise("The sentence names two changes. Which game has both, which ones lack exactly one, and how many seeds does each need?",
+          "three kinds of games at D's rate 0.001: normalised with β₁ = 0, normalised with β₁ = 0.5, default with β₁ = 0; each from the same three seeds.")  # fmt: skip
+def check_games(games) -> str:
+    """games(): tuples of a build's name, seed, β₁ and D's rate that show whether the pair is needed at equal rates."""
+    listed = games()
+    if not isinstance(listed, list | tuple) or not listed:
+        raise Hint(f"A list of games is expected, not {described(listed)}.")
+    seeds: dict[tuple[str, float], list[int]] = {}
+    for each in listed:
+        name, seed, beta1, rate = _judge_listed(each)
+        if rate != EQUAL:
+            raise Hint(f"In one game D's rate is {rate:g}. The question is about equal rates, and G's is 0.001.")
+        seeds.setdefault((name, float(beta1)), []).append(seed)
+    _judge_controls(seeds)
+    return f"{len(listed)} games. If one change alone does as well as both at equal rates, the sentence was about rates, too."
+
+
+def _judge_listed(each) -> tuple[str, int, float, float]:
+    if not isinstance(each, list | tuple) or len(each) != 4:
+        raise Hint(f"Each game is a tuple of four, a name, a seed, β₁ and D's rate; one is {described(each)}.")
+    name, seed, beta1, rate = each
+    if name not in BUILDS:
+        raise Hint(f"A game begins with a name out of makers, {', '.join(BUILDS)}; one begins with {described(name)}.")
+    if type(seed) is not int or not all(type(number) in (int, float) for number in (beta1, rate)):
+        raise Hint(f"Behind the name come a whole number, β₁ and D's rate; one game is {tuple(each)}.")
+    if beta1 not in (0, 0.5):
+        raise Hint(f"In one game β₁ is {beta1:g}. The lesson compares 0.5 with 0; a third value would be another question.")
+    return name, seed, beta1, rate
+
+
+def _judge_controls(seeds: dict[tuple[str, float], list[int]]) -> None:
+    if PAIR not in seeds:
+        raise Hint("The pair itself, normalised with β₁ = 0, is missing: what are the others to be compared with?")
+    if ("normalised", 0.5) not in seeds:
+        raise Hint("Batch normalisation alone is missing: what if β₁ had stayed at 0.5?")
+    if ("default", 0.0) not in seeds:
+        raise Hint("β₁ = 0 alone is missing: what if G had been left as torch's default makes it?")
+    for (name, beta1), chosen in seeds.items():
+        if len(set(chosen)) < len(chosen):
+            raise Hint(f"{name} with β₁ = {beta1:g} is played twice from one seed. It would be the same game again.")
+        if len(chosen) < 3:
             raise Hint(
-                f"With decay {decay} and {turns} turns {average[0]:.3f} should become {exact[0]:.3f}; it became {found[0]:.3f}."
+                f"{name} with β₁ = {beta1:g} is played from {len(chosen)} seed(s). A difference can be luck: take three or more."
             )
-    return "After 300 turns with decay 0.995 a share of 22 % was still the first weights; now it is gone."
+        if set(chosen) != set(seeds[PAIR]):
+            raise Hint("The seeds differ from one kind of game to another. Take the same ones, so that nothing else differs.")
 
 
 @exercise("The order names 784 places. In which form is an image a list of 784 places, and what does the network expect back?",
