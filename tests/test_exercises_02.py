@@ -18,6 +18,11 @@ def through_torch(real, fake):
     )
 
 
+def broken_loss(real, fake):
+    """The lesson's."""
+    return (1 - real.sigmoid()).log().mean() + fake.sigmoid().log().mean()
+
+
 def one_batch(real, fake):
     labels = torch.cat([torch.ones_like(real), torch.zeros_like(fake)])
     return binary_cross_entropy_with_logits(torch.cat([real, fake]), labels)
@@ -98,17 +103,18 @@ def safe_but_by_heart(real, fake):
     return judged(trained(real, fake), real, fake)
 
 
-def truths(critic, real, fake):
-    return torch.cat([critic(real).sigmoid(), 1 - critic(fake).sigmoid()])
+def log_truths(critic, real, fake):
+    return torch.cat([-softplus(-critic(real)), -softplus(critic(fake))])
 
 
 def broken(real, fake):
-    return (truths(trained(real, fake), real, fake).log().mean() + math.log(4)) / 2
+    """The lesson's broken_js."""
+    return (log_truths(trained(real, fake), real, fake).mean() + math.log(4)) / 2
 
 
 def held_out_but_mixed(real, fake):
     half = len(real) // 2
-    return (truths(trained(real[:half], fake[:half]), real[half:], fake[half:]).log().mean() + math.log(4)) / 2
+    return (log_truths(trained(real[:half], fake[:half]), real[half:], fake[half:]).mean() + math.log(4)) / 2
 
 
 def logits(real, fake):
@@ -139,6 +145,8 @@ CASES = [
     ("check_discriminator_loss", lambda a, b: None, "is there a `return`"),
     ("check_discriminator_loss", lambda a, b: -softplus(-a).mean() - softplus(b).mean(), "sign is flipped"),
     ("check_discriminator_loss", lambda a, b: softplus(a).mean() + softplus(-b).mean(), "labels are swapped"),
+    ("check_discriminator_loss", broken_loss, "hardest where D is right already"),
+    ("check_discriminator_loss", lambda a, b: -softplus(a).mean() - softplus(-b).mean(), "That is the broken loss"),
     ("check_discriminator_loss", lambda a, b: softplus(-a).sum() + softplus(b).sum(), "added up the batch"),
     ("check_discriminator_loss", one_batch, "half of it, as the mean over one mixed batch"),
     ("check_discriminator_loss", lambda a, b: softplus(-a) + softplus(b), "one number"),
@@ -175,7 +183,7 @@ CASES = [
     ("check_best_discriminator", lambda r, f, s, t: (best(r, f, s, t),), "tuple of one"),
     ("check_best_discriminator", lambda r, f, s, t: t, "it should be"),
     ("check_best_discriminator", lambda r, f, s, t: ..., "^Not attempted yet"),
-    ("check_wasserstein", by_sorting, "^Right. And its slope is 1/n"),
+    ("check_wasserstein", by_sorting, "^Right. Now look at its slope"),
     ("check_wasserstein", by_areas, "^Right."),
     ("check_wasserstein", lambda a, b: (torch.sort(b)[0] - torch.sort(a)[0]).abs().sum() / len(a), "^Right."),
     ("check_wasserstein", lambda a, b: (a - b).abs().mean(), "sort first"),

@@ -51,7 +51,7 @@ def _refuse_lost_gradient(loss, batches: dict[str, Tensor], slopes: list[Tensor]
 
 
 @exercise(
-    "What is -log σ(a) as a softplus, what is -log(1 - σ(a)), and which of the two do reals cost, which fakes?",
+    "Take one real with a logit of -6. What does broken_loss charge for it, and what ought it to cost?",
     "-log D(x) is softplus(-a), and the reals cost its mean over their batch; the fakes have a term of their own.",
 )
 def check_discriminator_loss(discriminator_loss) -> str:
@@ -60,6 +60,7 @@ def check_discriminator_loss(discriminator_loss) -> str:
     found = number(discriminator_loss(real, fake), "A loss is one number: the mean over each batch, and the sum of the two.")
     right = softplus(-real).mean() + softplus(fake).mean()
     refuse(found, {
+        "That is the broken loss, from logits. It pushes the right way, but with slope D at a real and 1 - D at a fake: hardest where D is right already.": -softplus(real).mean() - softplus(-fake).mean(),
         "That is V itself. A loss is to go down, and D wants V to go up: the sign is flipped.": -right,
         "The labels are swapped: here D pays for being right.": softplus(real).mean() + softplus(-fake).mean(),
         "You added up the batch. An expectation is a mean; the sum would grow with the batch.": softplus(-real).sum() + softplus(fake).sum(),
@@ -109,8 +110,8 @@ def _list(values: Tensor) -> str:
 
 
 @exercise(
-    "Which real does the smallest fake go to, and the second smallest, if no two ways may cross?",
-    "torch.sort gives the values of a tensor in order, and gradients flow through them.",
+    "Take two reals and two fakes. There are two ways to pair them: which is the shorter, and can you see it without trying both?",
+    "if two ways cross, exchange their ends. torch.sort gives the values of a tensor in order, and gradients flow through them.",
 )
 def check_wasserstein(wasserstein) -> str:
     """wasserstein(real, fake): the mean way of a grain of sand between two bags of n numbers each, with gradients."""
@@ -143,14 +144,16 @@ def check_wasserstein(wasserstein) -> str:
     (slopes,) = torch.autograd.grad(result.sum(), given)
     if not torch.allclose(slopes.abs(), torch.full((5,), 0.2)):
         raise Hint("The number is right, but the gradient that reaches the fakes is not the distance's: nothing may be detached.")
-    return "And its slope is 1/n in size at each fake, near or far: it does not vanish where JS is flat."
+    return (
+        "Now look at its slope at each fake, from nearby and from far away, as the exercise asks: that is what JS could not give."
+    )
 
 
 BATCH = 4000
 
 
 @exercise(
-    "On which samples may a critic be judged? And V is the sum of which two means?",
+    "Run broken_js on large bags from one distribution, and on small ones. How far off is it each time, and can one fault explain both?",
     "hold back half of each bag before training, and add up the mean over the reals and the mean over the fakes.",
 )
 def check_measured_js(measured_js) -> str:
@@ -184,8 +187,8 @@ def _refuse_js(found: float, right: float, tolerance: float, where: str) -> None
 
 
 @exercise(
-    "At a place D* = r / (r + f). What is r / f, in terms of D*?",
-    "r / f is D / (1 - D), and from a logit a that is exp(a).",
+    "Where there are more reals than fakes, a fake is to weigh more. How much more, and what does a critic know about it?",
+    "solve D* = r / (r + f) for r / f: it is D / (1 - D), and from a logit a that is exp(a).",
 )
 def check_weights(weights_of) -> str:
     """weights_of(real, fake): a weight for each fake of a fixed G, so that the weighted fakes are spread like the reals."""
