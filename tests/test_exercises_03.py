@@ -1,5 +1,6 @@
 """Every check of lesson 03 takes the right answer, and refuses plausible wrong ones by naming the mistake."""
 
+import math
 import re
 
 import numpy
@@ -320,18 +321,33 @@ def small_network(inputs, outputs):
     return torch.nn.Sequential(*hidden, torch.nn.Linear(64, outputs)).to(toys.runtime.device())
 
 
-def play_ring(draw_real, turns):
-    """The lesson's game on the ring; the averaged G."""
+def play_ring(draw_real, turns, averaged=False):
+    """The lesson's game on the ring, with both rates at 0.3 of what they were in the last fifth; the last G, or the averaged one."""
     g, d = small_network(2, 2), small_network(2, 1)
     g_optimizer, d_optimizer = (torch.optim.Adam(player.parameters(), 2e-3, (0.5, 0.99)) for player in (g, d))
     average = AveragedModel(g, multi_avg_fn=get_ema_multi_avg_fn(0.99))
-    for _ in range(turns):
+    for turn in range(turns):
+        for optimizer in (g_optimizer, d_optimizer):
+            optimizer.param_groups[0]["lr"] = 2e-3 if turn < 0.8 * turns else 6e-4
         real = draw_real()
         fake = g(torch.randn_like(real))
         step(d_optimizer, d_loss(d, real, fake.detach()))
         step(g_optimizer, softplus(-d(fake)).mean())
         average.update_parameters(g)
-    return average.module
+    return average.module if averaged else g
+
+
+class NearestCentre(torch.nn.Module):
+    """Eight single points, one on each centre: 8 of 8 modes and 100 %."""
+
+    def forward(self, z):
+        sector = (torch.atan2(z[:, 1], z[:, 0]) / (2 * torch.pi)).mul(8).round().long() % 8
+        return toys.ring_centres()[sector]
+
+
+def eight_points(draw_real):
+    draw_real()
+    return NearestCentre()
 
 
 def untrained(draw_real):
@@ -363,17 +379,13 @@ CASES = [
     ("check_gradients", {"both", "D", "G", "error"}, "not with a set of 4"),
     ("check_gradients", ["G", "D", "G", "error"], "Program 1: nothing stops"),
     ("check_gradients", ["both", "both", "G", "error"], "Program 2: the fakes are detached"),
-    ("check_gradients", ["both", "D", "both", "error"], "Program 3: a frozen D lets"),
+    ("check_gradients", ["both", "D", "both", "error"], "Program 3: D was called before it was frozen"),
     ("check_gradients", ["both", "D", "error", "error"], "freezing is not detaching"),
     ("check_gradients", ["both", "D", "G", "G"], "Program 4: D is frozen and G is cut off"),
     ("check_gradients", "both", "list of four"),
     ("check_gradients", ["both", ..., "G", ...], "named so far is right. Still without an answer: 2, 4."),
-    ("check_gradients", ["both", ..., "both", ...], "Program 3: a frozen D lets"),
-    (
-        "check_gradients",
-        ["both", "D", "D", "error"],
-        "Program 3: a frozen D lets the walk pass through, but keeps no gradients itself",
-    ),
+    ("check_gradients", ["both", ..., "both", ...], "Program 3: D was called before it was frozen"),
+    ("check_gradients", ["both", "D", "D", "error"], "Program 3: .* torch asks once more when the walk arrives"),
     ("check_gradients", [...] * 4, "^Not attempted yet"),
     ("check_gradients", ..., "Not attempted yet"),
     ("check_one_turn", turn(d=d_step()), "Right. "),
@@ -476,8 +488,9 @@ CASES = [
     (
         "check_train",
         lambda draw_real: play_ring(draw_real, 300),
-        "of 8 modes covered, .* after 300 real batches; at least 7 and 65%",
+        "of 8 modes covered, .* after 300 real batches; at least 7, 70% and 0.58 σ are asked for: more turns are allowed",
     ),
+    ("check_train", eight_points, "8 of 8 modes covered, 100% .* 0.00 σ, .* The points sit too close to the centres"),
     ("check_train", lambda draw_real: ..., "Not attempted yet"),
 ]
 
@@ -497,6 +510,45 @@ def test_the_untouched_exercise_asks(check, verdict):
     assert re.fullmatch(r"Not attempted yet\. [A-Z].*\?", verdict())
 
 
-def test_the_lessons_game_passes_the_bar_of_the_training_exercise(verdict):
+def test_the_answer_about_gradients_is_what_torch_says():
+    def players():
+        return torch.nn.Linear(1, 1), torch.nn.Linear(1, 1), torch.ones(3, 1)
+
+    def with_gradients(g, d):
+        return {(True, True): "both", (True, False): "G", (False, True): "D"}[
+            g.weight.grad is not None, d.weight.grad is not None
+        ]
+
+    g, d, z = players()
+    softplus(-d(g(z))).mean().backward()
+    found = [with_gradients(g, d)]
+    g, d, z = players()
+    softplus(-d(g(z).detach())).mean().backward()
+    found += [with_gradients(g, d)]
+    g, d, z = players()
+    logits = d(g(z))
+    d.requires_grad_(False)
+    softplus(-logits).mean().backward()
+    found += [with_gradients(g, d)]
+    g, d, z = players()
+    d.requires_grad_(False)
+    with pytest.raises(RuntimeError):
+        softplus(-d(g(z).detach())).mean().backward()
+    assert [*found, "error"] == CASES[0][1]
+
+
+def test_the_spread_of_the_data_is_the_closed_form():
+    """Twice its square is the mean of an exponential of mean 2 that is cut off at 4."""
+    points = toys.ring().sample((200_000,))
+    inside = math.exp(-2)
+    assert lesson_03._spread_inside(points) == pytest.approx(math.sqrt(1 - 2 * inside / (1 - inside)), abs=0.01)
+
+
+def test_the_lessons_game_passes_the_bar_of_the_training_exercise_with_its_last_generator(verdict):
     lesson_03.check_train(lambda draw_real: play_ring(draw_real, 2500))
     assert re.search("^Right. [78] of 8 modes covered, .* after 2500 real batches", verdict())
+
+
+def test_the_averaged_generator_is_too_thin_for_the_training_exercise(verdict):
+    lesson_03.check_train(lambda draw_real: play_ring(draw_real, 2500, averaged=True))
+    assert "too close to the centres" in verdict()
