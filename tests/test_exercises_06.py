@@ -94,20 +94,33 @@ def perfect_critic(real, fake):
 
 
 @functools.cache
-def swindle(noise=0.02, split="test", pick="usual", classes=10):
+def swindle(noise=0.02, split="test", pick="usual", classes=10, own=False):
+    """own: with the reference's own digits, which are those at 1, 6, 11 and so on."""
     torch.manual_seed(0)
     images = data.mnist(split)
     floats = data.to_floats(images.pixels[:10_000])
     features, chosen = classifiers.read_digits(floats).features, []
     for k in range(classes):
         mine = (images.labels[:10_000] == k).nonzero().flatten()
+        mine = mine[(mine % 5 == 1) == own]
         distance = (features[mine] - features[mine].mean(dim=0)).norm(dim=1)
         chosen.append(mine[distance.argmin() if pick == "usual" else distance.argmax()])
     repeated = floats[torch.stack(chosen)].repeat(2000 // classes, 1, 1, 1)
     return (repeated + noise * torch.randn_like(repeated)).clamp(-1, 1)
 
 
-RIGHT = {"A": "missing", "B": "half noise", "C": "training images", "D": "single digit"}
+def at_infinity(sizes=(200, 300, 400, 500), over=lambda n: 1 / n, times=5, place=1, distance=metrics.frechet_distance):
+    """The line through the distances of subsets: its height at 0, or with place 0 its slope."""
+
+    def extrapolated(real, fake):
+        points = []
+        for n in sizes * times:
+            some = (rows[torch.randperm(len(rows))[:n]] for rows in (real, fake))
+            points.append((over(n), distance(*some)))
+        return numpy.polyfit(*zip(*points), 1)[place]
+
+    return extrapolated
+
 
 CASES = [
     ("check_repaired", frechet, "Right. The means are summed"),
@@ -160,13 +173,33 @@ CASES = [
         r"One number is expected, not a tensor of shape \(40,\)",
     ),
     ("check_coverage", lambda r, f: ..., "Not attempted yet"),
-    ("check_coverage", (coverage, 2.0), "Your function is right, but `of_sheets` is 2.00, what recall gives"),
-    ("check_coverage", (coverage, 0.05), "should be much smaller than 0.050"),
-    ("check_coverage", (coverage, ...), "Your function is right. Now call it"),
-    ("check_coverage", (coverage, torch.tensor(0.0005)), "Right. A loner"),
-    ("check_coverage", (coverage, 0), "Right. A loner"),
-    ("check_coverage", (coverage, "small"), "One number is expected"),
-    ("check_coverage", (0.0005, 0.0005), "Two things are expected"),
+    ("check_coverage", (coverage, 2.0, 0.33), "Your function is right, but `of_sheets` is 2.00, what recall gives"),
+    ("check_coverage", (coverage, 0.05, 0.33), "should be much smaller than 0.050"),
+    ("check_coverage", (coverage, ..., 0.33), "Your function is right. Now call it"),
+    ("check_coverage", (coverage, torch.tensor(0.0005), 0.33), "Right. A loner"),
+    ("check_coverage", (coverage, 0, 0.33), "Right. A loner"),
+    ("check_coverage", (coverage, "small", 0.33), "One number is expected"),
+    ("check_coverage", (0.0005, 0.0005, 0.33), "Three things are expected"),
+    ("check_coverage", (coverage, 0.0005), "Three things are expected"),
+    ("check_coverage", (coverage, 0.0005, ...), "`of_few` is still to come"),
+    ("check_coverage", (coverage, 0.0005, 0.0), "is that the recall"),
+    ("check_coverage", (coverage, 0.0005, 0.86), "hand over the reals first"),
+    ("check_coverage", (coverage, 0.0005, torch.tensor(0.28)), "Right. A loner"),
+    ("check_at_infinity", at_infinity(), "Right. On average"),
+    ("check_at_infinity", at_infinity(sizes=(100, 500), times=10), "Right. On average"),
+    ("check_at_infinity", lambda r, f: torch.tensor(at_infinity(times=10)(r, f)), "Right. On average"),
+    ("check_at_infinity", metrics.frechet_distance, "as it comes out at N = 500"),
+    ("check_at_infinity", at_infinity(over=lambda n: n), "a line over 1/N, read at 1/N = 0"),
+    ("check_at_infinity", at_infinity(place=0), "the slope c of the line"),
+    ("check_at_infinity", at_infinity(over=lambda n: n**-0.5), "taken away too much"),
+    (
+        "check_at_infinity",
+        lambda r, f: 0.6 * metrics.frechet_distance(r, f) + 0.4 * 1.6 + 0.2,
+        "something else than 1/N|further off",
+    ),
+    ("check_at_infinity", lambda r, f: 0.0, "taken away too much"),
+    ("check_at_infinity", lambda r, f: None, "is there a `return`"),
+    ("check_at_infinity", ..., "Not attempted yet"),
     ("check_swindle", swindle, "Right. Ten classes"),
     ("check_swindle", lambda: swindle().double(), "Right. Ten classes"),
     ("check_swindle", lambda: swindle().numpy(), "Right. Ten classes"),
@@ -179,6 +212,7 @@ CASES = [
     ("check_swindle", functools.partial(swindle, pick="odd"), "Precision is|effective classes|sure of"),
     ("check_swindle", functools.partial(swindle, classes=1), "1.0 effective classes"),
     ("check_swindle", functools.partial(swindle, split="train"), "copies from the training set"),
+    ("check_swindle", functools.partial(swindle, own=True), "the reference's own"),
     ("check_swindle", lambda: data.to_floats(data.mnist("test").pixels[::5]), "Recall is"),
     (
         "check_swindle",
@@ -186,27 +220,12 @@ CASES = [
         r"A tensor of shape \(2000, 1, 28, 28\) is expected, not a tensor of shape \(100, 1",
     ),
     ("check_swindle", lambda: ..., "Not attempted yet"),
-    ("check_mysteries", RIGHT, "Right. Each of the four"),
-    ("check_mysteries", {letter: f" {name.title()} " for letter, name in RIGHT.items()}, "Right. Each of the four"),
-    ("check_mysteries", RIGHT | {"A": 3}, "A word in quotation marks"),
-    ("check_mysteries", list(RIGHT.values()), "the four letters"),
-    ("check_mysteries", RIGHT | {"A": "blurred"}, "A is not “blurred”. Seven effective"),
-    ("check_mysteries", RIGHT | {"B": "good"}, "B is not “good”. Only 45 %"),
-    ("check_mysteries", RIGHT | {"C": "good"}, "C is not “good”. Nearly every number"),
-    ("check_mysteries", RIGHT | {"D": "missing"}, "D is not “missing”. One effective"),
-    ("check_mysteries", RIGHT | {"D": "sevens"}, "'sevens' is none of the words"),
-    ("check_mysteries", {"A": "missing"}, "named so far is right. Still without a name: B, C, D"),
-    ("check_mysteries", {"A": "missing", "B": ..., "C": ..., "D": ...}, "named so far is right. Still without a name: B, C, D"),
-    ("check_mysteries", {"A": "blurred", "B": ...}, "A is not “blurred”. Seven effective"),
-    ("check_mysteries", dict.fromkeys("ABCD", ...), "^Not yet. Still without a name: A, B, C, D"),
-    ("check_mysteries", {"E": "good"}, "the four letters"),
-    ("check_mysteries", ..., "Not attempted yet"),
 ]
 
 
 @pytest.mark.parametrize(("check", "answer", "says"), CASES)
 def test_verdict(check, answer, says, verdict):
     if check == "check_coverage" and callable(answer):
-        answer = (answer, 0.0005)
+        answer = (answer, 0.0005, 0.33)
     getattr(lesson_06, check)(answer() if check == "check_swindle" else answer)
     assert re.search(says, verdict())

@@ -7,22 +7,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from gan_lessons import classifiers, data, metrics, runtime
-from gan_lessons.exercises import Answer, Hint, described, exercise, number, refuse, tensor, word
-
-MYSTERIES = {
-    "A": {"Fréchet": 68, "precision": 0.89, "recall": 0.66, "classes": 7.1, "sure": 0.97, "copies": 0.07},
-    "B": {"Fréchet": 1080, "precision": 0.45, "recall": 0.89, "classes": 5.3, "sure": 0.99, "copies": 0.02},
-    "C": {"Fréchet": 3, "precision": 0.88, "recall": 0.84, "classes": 9.9, "sure": 0.99, "copies": 1.0},
-    "D": {"Fréchet": 971, "precision": 0.86, "recall": 0.09, "classes": 1.0, "sure": 0.98, "copies": 0.0},
-}
-_DIAGNOSIS = {"A": "missing", "B": "half noise", "C": "training images", "D": "single digit"}
-_SET_NAMES = ("good", "single digit", "missing", "blurred", "training images", "half noise")
-_REASONS = {
-    "A": "Seven effective classes of ten, and everything that is drawn is fine: precision and confidence are those of real digits.",
-    "B": "Only 45 % of its images lie among the reals, yet nearly all reals are covered: good ones and nonsense side by side.",
-    "C": "Nearly every number is that of a good set. Look at the last one.",
-    "D": "One effective class. What it draws is right, but it leaves out nine tenths of the reals.",
-}
+from gan_lessons.exercises import Answer, Hint, described, exercise, number, refuse, tensor
 
 
 @exercise(
@@ -82,9 +67,9 @@ _LEFT = {
     "the distances of all fakes to all reals are torch.cdist(fake, real); each real has its own radius, radii(real).",
 )
 def check_coverage(answers) -> str:
-    """A pair: coverage(real, fake), the share of reals whose circle holds a fake, and that of the sheets."""
-    if not isinstance(answers, tuple) or len(answers) != 2 or not callable(answers[0]):
-        raise Hint("Two things are expected: the function `coverage`, and the number `of_sheets`.")
+    """Three things: coverage(real, fake), the share of reals whose circle holds a fake, that of the sheets, that of the 250."""
+    if not isinstance(answers, tuple) or len(answers) != 3 or not callable(answers[0]):
+        raise Hint("Three things are expected: the function `coverage`, and the numbers `of_sheets` and `of_few`.")
     _judge_coverage(Answer(answers[0]))
     if answers[1] is ...:
         raise Hint("Your function is right. Now call it: `of_sheets` is still to come.")
@@ -97,7 +82,19 @@ def check_coverage(answers) -> str:
         raise Hint(
             f"Your function is right, but `of_sheets` should be much smaller than {found:.3f}: is it of the set with the noise?"
         )
-    return f"A loner among the fakes has no circle of its own here: recall called these sheets perfect, and their coverage is {found:.4f}."
+    _judge_few(answers[2])
+    return f"A loner among the fakes has no circle here: the sheets cover {found:.4f}. And the 250 cover a third, however often they are shown."
+
+
+def _judge_few(answer) -> None:
+    """A Hint where the number is not the coverage of 250 digits."""
+    if answer is ...:
+        raise Hint("`coverage` and `of_sheets` are right. Now ask it about the 250 digits: `of_few` is still to come.")
+    found = number(answer)
+    if found < 0.2:
+        raise Hint(f"`of_few` should be more than {found:.2f}: is that the recall, which from four copies on falls to 0?")
+    if found > 0.45:
+        raise Hint(f"`of_few` should be less than {found:.2f}: hand over the reals first, and then the 250 digits.")
 
 
 def _judge_coverage(coverage: Answer) -> None:
@@ -207,10 +204,19 @@ def check_swindle(swindle) -> str:
     if different < 2000:
         raise Hint(f"Only {different} of the images are different: add noise too faint to see, and clamp to [-1, 1].")
     _judge_scores(images)
-    near, _ = metrics.nearest_neighbours(images[::20], data.mnist().pixels)
-    if (near < 0.1).float().mean() > 0.2:
+    if _copied_from(images[::20], data.mnist().pixels, 0.1) > 0.2:
         raise Hint("Your digits are copies from the training set, and the copies measure tells. Take them from the test set.")
+    if _copied_from(images[::21], data.mnist("test").pixels[1::5], 0.06) > 0.05:
+        raise Hint(
+            "Some of your digits are the reference's own, so that each lies in its own circle. Take test digits that are not in it."
+        )
     return "Ten classes, sure, precise, not copied, and worthless: only recall and the two distances tell."
+
+
+def _copied_from(images: Tensor, pixels: Tensor, nearer: float) -> float:
+    """The share of the images that lie nearer than that to one of the data set's, by their pixels."""
+    distances, _ = metrics.nearest_neighbours(images, pixels)
+    return (distances < nearer).float().mean().item()
 
 
 def _judge_scores(images: Tensor) -> None:
@@ -248,17 +254,42 @@ def _images(answer) -> Tensor:
 
 
 @exercise(
-    "Which of the six kinds spoils which number, and leaves which as good as a real digit's?",
-    "begin with the number that is furthest from that of real digits, and ask which of the six could cause it.",
+    "The distance is about a + c/N. Over which quantity do these points lie on a line, and where on that line is N infinite?",
+    "measure at several N, such as 200, 300, 400 and 500, taking many random subsets of each, and fit a line over 1/N.",
 )
-def check_mysteries(diagnosis) -> str:
-    """diagnosis: a dict from the four letters to the names of the sets."""
-    if not isinstance(diagnosis, dict) or not diagnosis or not set(diagnosis) <= set(_DIAGNOSIS):
-        raise Hint('Expected a dict with the four letters: {"A": "…", "B": "…", "C": "…", "D": "…"}.')
-    named = {letter: word(name, _SET_NAMES) for letter, name in diagnosis.items() if name is not ...}
-    for letter, name in named.items():
-        if name != _DIAGNOSIS[letter]:
-            raise Hint(f"{letter} is not “{name}”. {_REASONS[letter]}")
-    if left := sorted(set(_DIAGNOSIS) - set(named)):
-        raise Hint(f"{'What you have named so far is right. ' if named else ''}Still without a name: {', '.join(left)}.")
-    return "Each of the four was praised by at least two measures, and given away by another."
+def check_at_infinity(at_infinity) -> str:
+    """at_infinity(real, fake): the Fréchet distance that N → ∞ would give (Chong and Forsyth, 2020), from 500 rows of each."""
+    found, plain = [], []
+    torch.manual_seed(0)
+    for seed in range(10):
+        real, fake = _clouds(seed)
+        plain.append(metrics.frechet_distance(real, fake))
+        found.append(number(at_infinity(real.clone(), fake.clone())))
+    bias, plain_bias = (sum(values) / 10 - _APART for values in (found, plain))
+    if abs(bias) > _LEAST * plain_bias:
+        raise Hint(_why_biased(bias, plain_bias))
+    return f"On average of ten pairs the distance itself is {plain_bias:.2f} too large, and yours misses the truth by {abs(bias):.2f}."
+
+
+_WIDTH, _MOVED, _FEATURES, _LEAST = 1.2, 0.1, 32, 0.25
+_APART = _FEATURES * ((_WIDTH - 1) ** 2 + _MOVED**2)  # the true distance of the two clouds
+
+
+def _clouds(seed: int) -> tuple[Tensor, Tensor]:
+    """500 points each of two bells with 32 independent features, in widths and means a little apart."""
+    random = torch.Generator().manual_seed(seed)
+    real, fake = torch.randn(2, 500, _FEATURES, generator=random)
+    return real, _WIDTH * fake + _MOVED
+
+
+def _why_biased(bias: float, plain: float) -> str:
+    told = f"The true distance is {_APART:.2f}, and on average of ten pairs you are {bias:+.2f} off; the distance itself {plain:+.2f}."
+    if bias > 10 * _APART:
+        return f"{told} That is the slope c of the line. Asked for is its height a where 1/N is 0."
+    if abs(bias - plain) < 0.02 * plain:
+        return f"{told} So that is the distance itself, as it comes out at N = 500."
+    if bias > plain:
+        return f"{told} You are further off than before: is it a line over 1/N, read at 1/N = 0?"
+    if bias > 0:
+        return f"{told} The line was laid over something else than 1/N, or its points scatter: more subsets at each N help."
+    return f"{told} You have taken away too much: is c/N counted once, at the N that it belongs to?"
