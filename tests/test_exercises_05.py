@@ -163,7 +163,7 @@ CASES = [
     ("check_loop_b", never_zeroed, "covers 0 of 8 modes, .* Who clears it, and when"),
     ("check_loop_b", frozen_but_never_zeroed, "seed ., your loop covers . of 8 modes"),
     ("check_loop_b", zeroed_too_late, "D's weights are where they were before"),
-    ("check_loop_b", ..., "^Not attempted yet. Loop B is shorter"),
+    ("check_loop_b", ..., "^Not attempted yet. Write down the steps"),
     ("check_r1", r1, "Right"),
     ("check_r1", r1_point_by_point, "Right"),
     ("check_r1", r1_by_the_chain_rule, "Right"),

@@ -124,7 +124,7 @@ def check_loop_a(loop) -> str:
 
 
 @exercise(
-    "Loop B is shorter than a healthy one. Which of the steps of a turn does it have, and in which order?",
+    "Write down the steps of one turn of loop B, in their order, and beside each what it changes: weights, gradients, or both.",
     "print the length of the gradient of D's first weights at the beginning of each of the first five turns.",
     returns_nothing=True,
 )
