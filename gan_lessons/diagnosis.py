@@ -172,7 +172,7 @@ def _beliefs(means: Means) -> str:
 
 COLLAPSE, STRONG, SWING, WEAK = "1 · Mode collapse", "2 · D too strong", "3 · Oscillation", "4 · D too weak"
 MISSING, LINEAR, ONE_PICTURE = "5 · A missing mode", "6 · No non-linearity in G", "7 · One picture for every z"
-MIXED, LEAK, UNSCALED = "8 · Real and fake in one batch", "9 · Forgotten detach", "10 · Unscaled data"
+MIXED, LEAK, UNSCALED = "8 · Real and fake in one batch", "9 · Leaked gradients", "10 · Unscaled data"
 FOOLED = "A fooled D does not mean a good G"
 
 

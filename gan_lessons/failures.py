@@ -16,12 +16,15 @@ ring = functools.cache(toys.ring)  # by its arguments: making one takes longer t
 
 
 class Run(NamedTuple):
-    """What a game leaves behind: its history, both networks, and by turn G's samples (2000×2) for always the same z."""
+    """What a game leaves behind: its history, both networks, and by turn G's samples (2000×2) for always the same z.
+
+    The first snapshot, of turn 0, is of G as it was born.
+    """
 
     history: History
     generator: nn.Module
     discriminator: nn.Module
-    moments: dict[int, Tensor]
+    snapshots: dict[int, Tensor]
 
 
 def network(inputs: int, outputs: int, activation: Callable = lambda: nn.LeakyReLU(0.2), norm: Callable = nn.Identity):
@@ -55,7 +58,7 @@ class Recipe(NamedTuple):
     leak: bool = False  # True: nothing is detached or frozen, and gradients are zeroed after the steps
     head_start: int = 0  # turns that D plays alone
     turns: int = 1000
-    every: int = EVERY  # turns between the moments that are kept
+    every: int = EVERY  # turns between the snapshots that are kept
     seed: int = 0
 
 
@@ -66,7 +69,7 @@ def play(**changes) -> Run:
     torch.manual_seed(recipe.seed)
     g, d = recipe.generator().to(runtime.device()), recipe.discriminator().to(runtime.device())
     g_optimizer, d_optimizer = recipe.optimizers[0](g.parameters()), recipe.optimizers[1](d.parameters())
-    run = Run(History(), g, d, {})
+    run = Run(History(), g, d, {0: models.run(g, fixed_z)})
     for turn in range(1 - recipe.head_start, recipe.turns + 1):
         fake, (real_p, fake_p), d_loss = _d_turn(g, d, d_optimizer, recipe)
         if turn < 1:
@@ -74,7 +77,7 @@ def play(**changes) -> Run:
         g_loss = _g_turn(g, d, g_optimizer, fake, recipe)
         run.history.append(Record(turn, real_p, fake_p, g_loss, d_loss))
         if turn % recipe.every == 0:
-            run.moments[turn] = models.run(g, fixed_z)
+            run.snapshots[turn] = models.run(g, fixed_z)
     return run
 
 
@@ -114,16 +117,21 @@ def late(run: Run, name: str, turns: int = 200) -> float:
     return float(numpy.mean(run.history.column(name)[-turns:]))
 
 
-def late_shares(run: Run, moments: int = 8) -> Tensor:
-    """The share of the samples at each of the eight modes, on average over the last moments: G never stands still."""
-    last = list(run.moments.values())[-moments:]
+def late_shares(run: Run, looks: int = 8) -> Tensor:
+    """The share of the samples at each of the eight modes, on average over the last snapshots: G never stands still."""
+    last = list(run.snapshots.values())[-looks:]
     return torch.stack([toys.mode_shares(samples, toys.ring_centres(MODES), STD) for samples in last]).mean(dim=0)
 
 
-def modes(run: Run, moments: int = 8) -> float:
-    """How many of the eight modes are covered, as `toys.modes_covered` counts, on average over the last moments."""
-    last = list(run.moments.values())[-moments:]
+def modes(run: Run, looks: int = 8) -> float:
+    """How many of the eight modes are covered, as `toys.modes_covered` counts, on average over the last snapshots."""
+    last = list(run.snapshots.values())[-looks:]
     return float(numpy.mean([toys.modes_covered(samples, toys.ring_centres(MODES), STD) for samples in last]))
+
+
+def reached(run: Run, least: float = 0.02) -> int:
+    """How many of the eight modes hold at least this share of the samples, on average over the last snapshots."""
+    return int((late_shares(run) >= least).sum())
 
 
 def smooth(history: History, name: str, window: int = 25) -> tuple[list[float], numpy.ndarray]:

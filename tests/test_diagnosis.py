@@ -20,7 +20,7 @@ HEADINGS = {  # of each failure, by the name that the recorded runs have
     "linear G": "6 · No non-linearity in G",
     "one picture": "7 · One picture for every z",
     "mixed batch": "8 · Real and fake in one batch",
-    "forgotten detach": "9 · Forgotten detach",
+    "leaked gradients": "9 · Leaked gradients",
     "unscaled data": "10 · Unscaled data",
 }
 

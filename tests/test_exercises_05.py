@@ -26,7 +26,7 @@ RING = toys.ring()
 
 
 def right(g, d, g_optimizer, d_optimizer, turns):
-    """The healthy game, as the three broken loops were meant."""
+    """The healthy game, as the two broken loops were meant."""
     for _ in range(turns):
         real, fake = RING.sample((128,)), g(failures.noise(128))
         d_loss = softplus(-d(real)).mean() + softplus(d(fake.detach())).mean()
@@ -45,7 +45,7 @@ def zeroed_at_the_end(g, d, g_optimizer, d_optimizer, turns):
 
 
 def without_logits(g, d, g_optimizer, d_optimizer, turns):
-    """Loop B with its sigmoids, and the loss that wants probabilities; G draws anew."""
+    """Loop A with its sigmoids, and the loss that wants probabilities; G draws anew."""
     for _ in range(turns):
         real, fake = RING.sample((128,)), g(failures.noise(128)).detach()
         ones, zeros = torch.ones(128, 1), torch.zeros(128, 1)
@@ -97,6 +97,25 @@ def never_zeroed(g, d, g_optimizer, d_optimizer, turns):
         g_optimizer.zero_grad(), softplus(-d(fake)).mean().backward(), g_optimizer.step()
 
 
+def slopes(d, points):
+    points = points.clone().requires_grad_()
+    return torch.autograd.grad(d(points).sum(), points, create_graph=True)[0]
+
+
+def r1(d, real):
+    return slopes(d, real).square().sum(dim=1).mean() / 2
+
+
+def r1_point_by_point(d, real):
+    return sum(torch.func.grad(lambda x: d(x).squeeze())(point).square().sum() for point in real) / (2 * len(real))
+
+
+def r1_by_the_chain_rule(d, real):
+    """For this network alone: tanh's slope is 1 - tanh²."""
+    bent = 1 - d[1](d[0](real)).square()
+    return ((bent * d[2].weight) @ d[0].weight).square().sum(dim=1).mean() / 2
+
+
 def near(samples, radius):
     return torch.cdist(samples, samples) < radius
 
@@ -131,21 +150,38 @@ CASES = [
     ("check_diagnosis", "healthy", "Answer with a dictionary"),
     ("check_diagnosis", {1: ...}, "No run has a name yet"),
     ("check_diagnosis", ..., "Not attempted yet. Which of the twelve"),
-    *[(f"check_loop_{each}", right, r"Right\. With three seeds it covers \d, \d, \d of 8 modes") for each in "abc"],
+    *[(f"check_loop_{each}", right, r"Right\. With three seeds it covers \d, \d, \d of 8 modes") for each in "ab"],
     ("check_loop_a", detached_in_both, "G's weights are where they were"),
     ("check_loop_a", lambda *all: right(*all[:4], 0), "G's weights are where they were"),
     ("check_loop_a", lambda g, d, *rest: right(g, copy.deepcopy(d), *rest), "D's weights are where they were"),
     ("check_loop_a", lambda *all: right(*all[:4], 30), "covers 0 of 8 modes"),
     ("check_loop_a", lambda g, d: None, "Your code stopped with TypeError"),
-    ("check_loop_a", ..., "^Not attempted yet. After loop A"),
-    ("check_loop_b", without_logits, "Right"),
-    ("check_loop_b", squashed, "seed 0, your loop covers . of 8 modes, .* Is there still another one"),
-    ("check_loop_b", ..., "^Not attempted yet. In loop B"),
-    ("check_loop_c", zeroed_at_the_end, "Right"),
-    ("check_loop_c", never_zeroed, "covers 0 of 8 modes, .* Who clears it, and when"),
-    ("check_loop_c", frozen_but_never_zeroed, "seed ., your loop covers . of 8 modes"),
-    ("check_loop_c", zeroed_too_late, "D's weights are where they were before"),
-    ("check_loop_c", ..., "^Not attempted yet. In loop C"),
+    ("check_loop_a", without_logits, "Right"),
+    ("check_loop_a", squashed, "seed 0, your loop covers . of 8 modes, .* Is there still another one"),
+    ("check_loop_a", ..., "^Not attempted yet. What does D say"),
+    ("check_loop_b", zeroed_at_the_end, "Right"),
+    ("check_loop_b", never_zeroed, "covers 0 of 8 modes, .* Who clears it, and when"),
+    ("check_loop_b", frozen_but_never_zeroed, "seed ., your loop covers . of 8 modes"),
+    ("check_loop_b", zeroed_too_late, "D's weights are where they were before"),
+    ("check_loop_b", ..., "^Not attempted yet. Write down the steps"),
+    ("check_r1", r1, "Right"),
+    ("check_r1", r1_point_by_point, "Right"),
+    ("check_r1", r1_by_the_chain_rule, "Right"),
+    ("check_r1", lambda d, x: 2 * r1(d, x), "The half is missing"),
+    ("check_r1", lambda d, x: slopes(d, x).norm(dim=1).mean() / 2, "R1 squares the length"),
+    ("check_r1", lambda d, x: slopes(d, x).square().mean() / 2, r"\*sum\* over its coordinates"),
+    ("check_r1", lambda d, x: slopes(d, x).square().sum() / 2, "the sum over the batch"),
+    ("check_r1", lambda d, x: r1(lambda y: d(y) / len(y), x), r"a \*mean\* of logits"),
+    ("check_r1", lambda d, x: r1(lambda y: d(y).sigmoid(), x), "the slope of the belief"),
+    ("check_r1", lambda d, x: (slopes(d, x).norm(dim=1) - 1).square().mean(), "WGAN-GP"),
+    ("check_r1", lambda d, x: slopes(d, x).sum(dim=0).square().sum() / 2, "cancel one another"),
+    ("check_r1", lambda d, x: r1(d, x + 1), "not 0"),
+    ("check_r1", lambda d, x: r1(d, x).detach(), "nothing leads from it back"),
+    ("check_r1", lambda d, x: r1(d, x).item(), "nothing leads from it back"),
+    ("check_r1", lambda d, x: (slopes(d, x) * slopes(d, x).detach()).sum(dim=1).mean() / 2, "is a part of it detached"),
+    ("check_r1", lambda d, x: slopes(d, x).square().sum(dim=1) / 2, "One number for the whole batch"),
+    ("check_r1", lambda d, x: torch.autograd.grad(d(x).sum(), x), "does not require grad|not have been used|Your code stopped"),
+    ("check_r1", lambda d, x: ..., "^Not attempted yet. At which points"),
     ("check_places", places, r"Right\. The data: [78]\.\d\. A thin circle: 10\.\d\. One point: 1\.0\."),
     ("check_places", places_by_loops, "Right"),
     ("check_places", lambda x, r: 1 / near(x, r)[torch.triu_indices(len(x), len(x), 1).unbind()].float().mean(), "Right"),
@@ -184,7 +220,7 @@ def named(history):
     if real_p > 0.95 and fake_p < 0.05:
         return "mixed batch" if g_loss < 0.8 * -math.log(fake_p) else "unscaled data"
     if real_p > 0.95:
-        return "forgotten detach"
+        return "leaked gradients"
     if real_p - fake_p > 0.35:
         return "linear G"
     if real_curve[len(real_curve) // 4 :].std() > 0.035:

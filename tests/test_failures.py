@@ -39,7 +39,10 @@ def test_the_healthy_game_is_the_usual_loop():
     assert torch.allclose(torch.tensor(rows), torch.tensor([record[1:5] for record in run.history]), atol=1e-5)
     for mine, its in zip(g.parameters(), run.generator.parameters()):
         assert torch.allclose(mine, its, atol=1e-5)
-    assert list(run.moments) == [25] and run.moments[25].shape == (2000, 2)
+    assert list(run.snapshots) == [0, 25] and run.snapshots[25].shape == (2000, 2)
+    torch.manual_seed(0)
+    born, z = failures.network(2, 2), torch.randn(2000, 2, generator=torch.Generator().manual_seed(1))
+    assert torch.allclose(run.snapshots[0], born(z), atol=1e-6)
 
 
 def test_the_same_seed_gives_the_same_game_and_another_another():
@@ -124,8 +127,8 @@ def made_up(values):
     return History(Record(turn, value, 1 - value, value, 2 * value) for turn, value in enumerate(values, start=1))
 
 
-def run_of(values, moments):
-    return failures.Run(made_up(values), nn.Identity(), nn.Identity(), moments)
+def run_of(values, snapshots):
+    return failures.Run(made_up(values), nn.Identity(), nn.Identity(), snapshots)
 
 
 def test_late_is_a_mean_over_the_end():
@@ -138,10 +141,11 @@ def test_late_is_a_mean_over_the_end():
 def test_modes_and_shares_are_means_over_the_last_looks():
     bags = toys.ring_references(4000)
     run = run_of([1.0], {25: bags["a thin circle"], 50: bags["one point"], 75: bags["the data"]})
-    assert failures.modes(run, moments=2) == pytest.approx((1 + 8) / 2)
-    assert failures.modes(run, moments=1) == 8
-    assert failures.late_shares(run, moments=1).sum().item() == pytest.approx(1 - math.exp(-2), abs=0.03)
-    assert failures.late_shares(run, moments=2)[0].item() == pytest.approx((1 + 0.108) / 2, abs=0.02)
+    assert failures.modes(run, looks=2) == pytest.approx((1 + 8) / 2)
+    assert failures.modes(run, looks=1) == 8
+    assert failures.reached(run) == 8 and failures.reached(run, least=0.3) == 1, "most samples are at the one point's mode"
+    assert failures.late_shares(run, looks=1).sum().item() == pytest.approx(1 - math.exp(-2), abs=0.03)
+    assert failures.late_shares(run, looks=2)[0].item() == pytest.approx((1 + 0.108) / 2, abs=0.02)
 
 
 def test_the_running_mean_and_the_band():

@@ -79,7 +79,7 @@ def runs() -> list[tuple[str, str, str, dict]]:
             {"g_steps": 10},
         ),
         (
-            "forgotten detach",
+            "leaked gradients",
             "D(x) is 1 and D(G(z)) is one half, and both losses are log 2: on fakes D hears 'fake' and 'real' equally often.",
             "Neither detach nor freezing, with zero_grad after the step.",
             {"leak": True},

@@ -19,7 +19,7 @@ LOOKS = {
     "weak D": "with a weak D, D(x) is a calm line while D(G(z)) moves in long, smooth waves",
     "linear G": "with a linear G the gap opens slowly, and D is never quite sure",
     "mixed batch": "with a mixed batch D is sure of everything, while G's loss is too low for that",
-    "forgotten detach": "after a forgotten detach D(x) is 1, D(G(z)) is one half, and both losses are log 2",
+    "leaked gradients": "after leaked gradients D(x) is 1, D(G(z)) is one half, and both losses are log 2",
     "unscaled data": "with unscaled data D is sure of everything, and G's loss climbs as -log D(G(z)) does",
 }
 NAMES = tuple(LOOKS)
@@ -114,35 +114,72 @@ def _judge_loop(loop, otherwise: str) -> str:
 
 
 @exercise(
-    "After loop A, G's samples are where G was born. Which line should have moved them, and does its gradient reach G?",
-    "follow the gradient of g_loss backwards, from d(…) to the weights of G: where does it stop?",
+    "What does D say of reals and of fakes at the end of loop A, and what would you expect it to say of such samples?",
+    "print the least and the greatest number that goes into each softplus, here and in a healthy loop.",
     returns_nothing=True,
 )
 def check_loop_a(loop) -> str:
-    """loop(g, d, g_optimizer, d_optimizer, turns): loop A, mended; D's step is right, G's loss did not reach G."""
-    return _judge_loop(loop, "Does the gradient of G's loss reach G, and does that of D's loss stop before it?")
-
-
-@exercise(
-    "In loop B, between which two numbers do D's answers lie before they come to softplus, and how sure can D be then?",
-    "softplus wants logits, which may be any number. What does a sigmoid make of them?",
-    returns_nothing=True,
-)
-def check_loop_b(loop) -> str:
-    """loop(g, d, g_optimizer, d_optimizer, turns): loop B, mended; a sigmoid stood before the softplus."""
+    """loop(g, d, g_optimizer, d_optimizer, turns): loop A, mended; a sigmoid stood before the softplus."""
     return _judge_loop(loop, "softplus(-a) is -log σ(a): the sigmoid is in it already. Is there still another one somewhere?")
 
 
 @exercise(
-    "In loop C, what lies in the .grad of D's weights when d_loss.backward() begins?",
-    "G's step sends its gradient through D, and it stays in D's weights until somebody clears it.",
+    "Write down the steps of one turn of loop B, in their order, and beside each what it changes: weights, gradients, or both.",
+    "print the length of the gradient of D's first weights at the beginning of each of the first five turns.",
     returns_nothing=True,
 )
-def check_loop_c(loop) -> str:
-    """loop(g, d, g_optimizer, d_optimizer, turns): loop C, mended; D's gradients were never set to zero."""
+def check_loop_b(loop) -> str:
+    """loop(g, d, g_optimizer, d_optimizer, turns): loop B, mended; D's gradients were never set to zero."""
     return _judge_loop(
         loop, "backward() adds to what lies in .grad: of G's step, and of all the turns before. Who clears it, and when?"
     )
+
+
+@exercise(
+    "At which points does R1 measure D's slope, and of which of D's numbers, the logit or the belief?",
+    "torch.autograd.grad(d(real).sum(), real) gives the slope at each point; the sum does not mix them, since D sees each alone.",
+)
+def check_r1(penalty) -> str:
+    """penalty(d, real): half the squared length of D's slope at the reals, on average, with a way back to D's weights."""
+    device = runtime.device()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        d, real = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 1)).to(device), torch.randn(4, 3).to(device)
+    slopes = _slopes(d, real)
+    lengths, wanted = slopes.norm(dim=1).detach(), slopes.square().sum(dim=1).mean() / 2
+    result = penalty(d, real)
+    found = number(result, "One number for the whole batch is asked for: the mean over its points.")
+    beliefs = _slopes(lambda x: d(x).sigmoid(), real)
+    refuse(found, {
+        "The half is missing: it is there so that the slope of ψ²/2 is ψ.": 2 * wanted,
+        "That is half the mean length. R1 squares the length.": lengths.mean() / 2,
+        "That is the mean over all coordinates: the squared length of one point's slope is the *sum* over its coordinates.": wanted / 3,
+        "That is the sum over the batch. R1 takes the mean, so that the batch's size does not change its weight.": 4 * wanted,
+        "That is the slope of a *mean* of logits, which is 4 times too small here for each point: take the sum.": wanted / 16,
+        "That is the slope of the belief. R1 takes the logit's: no sigmoid.": beliefs.square().sum(dim=1).mean() / 2,
+        "That draws the slope's length towards 1, as WGAN-GP does. R1 draws it towards 0.": (lengths - 1).square().mean(),
+        "All slopes were added up before the square, so that they cancel one another: square each point's own.": slopes.sum(dim=0).square().sum() / 2,
+    }, rtol=1e-3)  # fmt: skip
+    if abs(found - wanted.item()) > 1e-3 * wanted.item():
+        raise Hint(f"On a D of three inputs and four points the penalty is {wanted.item():.4f}, not {found:.4f}.")
+    _lead_back(result, wanted, d)
+    return f"On a D of three inputs and four points it is {found:.4f}, and D's weights hear of it."
+
+
+def _slopes(d, points: Tensor) -> Tensor:
+    """The slope of d at each of the points, ready to be differentiated once more."""
+    points = points.clone().requires_grad_()
+    return torch.autograd.grad(d(points).sum(), points, create_graph=True)[0]
+
+
+def _lead_back(result, wanted: Tensor, d: nn.Module) -> None:
+    """A Hint unless the result has the gradient of the wanted penalty in each of d's weights."""
+    if not isinstance(result, Tensor) or not result.requires_grad:
+        raise Hint("The number is right, but nothing leads from it back to D's weights, so D cannot lower it: `create_graph`.")
+    weights = [each for name, each in d.named_parameters() if name != "2.bias"]  # the last bias has no part in any slope
+    mine, its = (torch.autograd.grad(each, weights, allow_unused=True) for each in (result, wanted))
+    if any(one is None or not torch.allclose(one, other, rtol=1e-3, atol=1e-6) for one, other in zip(mine, its)):
+        raise Hint("The number is right, but its gradient in D's weights is not: is a part of it detached?")
 
 
 @exercise(
