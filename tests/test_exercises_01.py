@@ -187,6 +187,8 @@ def test_a_voice_that_is_heard(answer, says, verdict):
         (Painter(torch.stack([*FOUR, GHOST]), [0.4, 0.29, 0.18, 0.08, 0.05]), "Right. 0.0"),
         (..., "Not attempted yet"),
         (Painter(FOUR, [0.25, 0.25, 0.25, 0.25]), "equally often"),
+        (Painter(FOUR, [0.32, 0.28, 0.22, 0.18]), "Right. 0.0"),  # nearly equal, and yet within the bar
+        (Painter(FOUR, [0.44, 0.33, 0.23, 0.0]), "One ending is missing"),  # within the bar, and yet one is lost
         (Painter(FOUR, [0.5, 0.5, 0.0, 0.0]), "two endings only"),
         (Painter(FOUR, [0.4, 0.4, 0.2, 0.0]), "One ending is missing"),
         (Painter(torch.stack([*FOUR, GHOST]), [0.31, 0.23, 0.14, 0.07, 0.25]), r"0\.2\d would have to move"),
