@@ -40,6 +40,7 @@ TRAINING, BOARD, RUNTIME, METRICS = (
     "tests/test_metrics.py",
 )
 MODELS, PLOTS, LATENT, LOSSES = "tests/test_models.py", "tests/test_plots.py", "tests/test_latent.py", "tests/test_losses.py"
+FAILURES = "tests/test_failures.py"
 DATA, FACES, OWN, WIDGETS = "tests/test_data.py", "tests/test_faces.py", "tests/test_own_pictures.py", "tests/test_widgets.py"
 
 # fmt: off
@@ -159,6 +160,14 @@ MUTANTS = [
     Mutant("a loss upside down is right", "exercises/lesson_02.py",
            "right = softplus(-real).mean() + softplus(fake).mean()", "right = softplus(real).mean() + softplus(-fake).mean()",
            "tests/test_exercises_02.py"),
+    # ----------------------------------------------------------------------------------- lesson 05's failures
+    Mutant("D's penalty is left out", "failures.py", "(loss + recipe.penalty(d, real)).backward", "loss.backward", FAILURES),
+    Mutant("a leak is stopped", "failures.py", "real, fake if recipe.leak else fake.detach())", "real, fake.detach())", FAILURES),
+    Mutant("G takes one step", "failures.py", "for step in range(recipe.g_steps):", "for step in range(1):", FAILURES),
+    Mutant("a head start is played by both", "failures.py", "if turn < 1:", "if turn < -99:", FAILURES),
+    Mutant("late means the beginning", "failures.py", ".column(name)[-turns:]))", ".column(name)[:turns]))", FAILURES),
+    Mutant("the optimizers change hands", "failures.py", "recipe.optimizers[0](g.parameters()), recipe.optimizers[1](d",
+           "recipe.optimizers[1](g.parameters()), recipe.optimizers[0](d", FAILURES),
 ]
 # fmt: on
 
