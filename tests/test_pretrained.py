@@ -174,26 +174,27 @@ from gan_lessons import data, losses
 from tests.test_pretrained import small_networks, small_run
 from tools import pretrain_faces as tool
 
+def main(folder, until):
+    draw, seen = data.Faces.draw, []
+    data.Faces.draw = lambda self, n: seen.append(draw(self, n)) or seen[-1]
+    tool.SAVE_EVERY = 2
+    settings = {"losses": losses.relativistic, "penalty": losses.Penalty(losses.r1_r2, 1.0, 2)}
+    run = small_run(
+        folder, "modern", stages={32: 6}, milestones=(), networks=small_networks, batch_size=8, settings=lambda size: settings
+    )
+    game = tool.play(run, until)
+    parts = [part.detach().flatten() for network in tool.inner(game).values() for part in network.parameters()]
+    vector = torch.nn.Parameter(torch.zeros(3))
+    optimizer = torch.optim.SGD([vector], 1.0)
+    vector.grad = torch.arange(3.0) + tool.rank()
+    tool.average_gradients(optimizer)
+    found = {"weights": torch.cat(parts), "seen": torch.cat(seen), "mean": vector.grad}
+    safetensors.torch.save_file(found, folder / f"{tool.rank()}.safetensors")
+
+
 torch.set_num_threads(1)
-torch.distributed.init_process_group("gloo")
-draw, seen = data.Faces.draw, []
-data.Faces.draw = lambda self, n: seen.append(draw(self, n)) or seen[-1]
-tool.SAVE_EVERY = 2
-penalty = losses.Penalty(losses.r1_r2, 1.0, 2)
-settings = {"losses": losses.relativistic, "penalty": penalty}
-folder = Path(sys.argv[1])
-game = tool.play(
-    small_run(folder, "modern", stages={32: 6}, milestones=(), networks=small_networks, batch_size=8, settings=lambda size: settings),
-    int(sys.argv[2]),
-)
-parts = [part.detach().flatten() for network in tool.inner(game).values() for part in network.parameters()]
-vector = torch.nn.Parameter(torch.zeros(3))
-optimizer = torch.optim.SGD([vector], 1.0)
-vector.grad = torch.arange(3.0) + tool.rank()
-tool.average_gradients(optimizer)
-found = {"weights": torch.cat(parts), "seen": torch.cat(seen), "mean": vector.grad}
-safetensors.torch.save_file(found, folder / f"{tool.rank()}.safetensors")
-torch.distributed.destroy_process_group()
+with tool.process_group():
+    main(Path(sys.argv[1]), int(sys.argv[2]))
 """
 
 

@@ -12,10 +12,12 @@ quarters of an hour on one CPU core (the cards say how long). Run tools/checksum
 """
 
 import argparse
+import contextlib
+import gc
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -286,6 +288,19 @@ def lead(game: training.Game, faces: data.Faces) -> float:
     return real - fake
 
 
+@contextlib.contextmanager
+def process_group() -> Iterator[None]:
+    """torchrun's processes as one group, where torchrun has started this one; no name may hold a game of it at the end."""
+    if "RANK" in os.environ:
+        torch.distributed.init_process_group()
+    try:
+        yield
+    finally:
+        if torch.distributed.is_initialized():
+            gc.collect()  # wrapped networks refer to the group in circles, and its threads have to end before Python does
+            torch.distributed.destroy_process_group()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", choices=RUNS)
@@ -293,11 +308,8 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=bundle.FOLDER, metavar="FOLDER", help="for the milestones (default data)")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs", metavar="FOLDER", help="for the checkpoints (default runs)")
     options = parser.parse_args()
-    if "RANK" in os.environ:  # torchrun's
-        torch.distributed.init_process_group()
-    play(replace(RUNS[options.run], into=options.into, runs=options.runs), options.until)
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
+    with process_group():
+        play(replace(RUNS[options.run], into=options.into, runs=options.runs), options.until)
 
 
 if __name__ == "__main__":
